@@ -21,6 +21,7 @@ from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.svm import LinearSVC
@@ -131,7 +132,7 @@ def test_types_that_are_not_allowed_are_named(tmp_path: Path) -> None:
     pipeline = make_pipeline(CountVectorizer(tokenizer=own_words, token_pattern=None), LinearSVC()).fit(TEXTS, LABELS)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
     with pytest.raises(
-        ModelError, match=rf"must contain only scikit-learn's own types; got {__name__}\.own_words\. Use"
+        ModelError, match=rf"must contain only types that are safe to load; got {__name__}\.own_words\. Use"
     ):
         textlrp.load(tmp_path / "pipe.skops")
 
@@ -295,3 +296,11 @@ def test_unsupported_uses_of_a_pipeline_are_refused_in_one_sentence(
     assert result.code == 2
     assert result.err.startswith(f"textlrp: {sentence}")
     assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_stored_perceptron_is_loaded(solver: str, tmp_path: Path) -> None:
+    pipeline = make_pipeline(CountVectorizer(), MLPClassifier((3,), solver=solver, max_iter=3)).fit(TEXTS, LABELS)
+    skops.io.dump(pipeline, tmp_path / "pipe.skops")
+    assert textlrp.load(tmp_path / "pipe.skops").fingerprint_ == pipeline_model(pipeline).fingerprint_

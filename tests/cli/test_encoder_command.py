@@ -97,3 +97,10 @@ def test_refused_options(
     assert code == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_of_transformers_is_recognized(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(place / "encoder"), "--text", "the cat"]) == 2
+    assert (
+        "is a model of transformers, not of textlrp. Load it and its tokenizer in Python" in capsys.readouterr().err
+    )

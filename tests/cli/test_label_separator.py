@@ -1,4 +1,4 @@
-"""The option --label-separator of textlrp train."""
+"""The option --label-separator: for training, and for the commands that use a model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import textlrp
 from textlrp.cli import main
 
 
@@ -20,3 +21,24 @@ def test_a_separator_that_no_label_has_is_refused_before_training(
     assert not model.exists()
     assert main([*options, "|"]) == 0
     assert model.exists()
+
+
+@pytest.fixture(scope="module")
+def tags(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The paths of a multi-label model and of texts with several labels, separated by a bar."""
+    folder = tmp_path_factory.mktemp("tags")
+    texts = ["a car", "a pill", "a road"] * 4
+    labels = [["auto", "road"], ["med"], ["road"]] * 4
+    textlrp.BagOfWordsClassifier().fit(texts, labels).save(folder / "m")
+    (folder / "t.csv").write_text('text,label\n"a car","auto|road"\n"a pill",med\n', encoding="utf-8")
+    return str(folder / "m"), str(folder / "t.csv")
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", "2"]])
+def test_a_separator_that_no_label_has_is_reported(
+    tags: tuple[str, str], limit: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["words", *tags, *limit, "--label-separator", ";"]) == 0
+    assert "--label-separator=';' occurs in none of the 2 labels" in capsys.readouterr().err
+    assert main(["words", *tags, *limit, "--label-separator", "|"]) == 0
+    assert "separator" not in capsys.readouterr().err

@@ -149,3 +149,15 @@ def test_files_of_a_folder_that_cannot_be_decoded_are_skipped(svm: str) -> None:
         Path("posts", name).write_bytes(content)
     assert main(["predict", svm, "posts", "--skip-bad"]) == 0
     assert "not UTF-8" in rejected("posts.rejected.jsonl")[2]
+
+
+def test_a_file_of_the_user_in_the_place_of_the_list_is_kept(svm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(HEAD + GOOD + BAD)
+    Path("t.csv.rejected.jsonl").write_text("my notes")
+    for command in (["predict", svm, "t.csv"], ["train", "t.csv", "--model", "svm", "-o", "m"]):
+        assert main([*command, "--skip-bad"]) == 2
+        assert "pass --force to move the existing one to a backup name" in capsys.readouterr().err
+        assert Path("t.csv.rejected.jsonl").read_text() == "my notes"
+    assert main(["predict", svm, "t.csv", "--skip-bad", "--force"]) == 0
+    assert rejected("t.csv.rejected.jsonl")
+    assert Path("t.csv.rejected.jsonl.bak1").read_text() == "my notes"

@@ -398,8 +398,11 @@ def test_refused_options(encoder: Path, options: dict[str, Any], message: str) -
 
 
 def test_refused_data(encoder: Path) -> None:
-    with pytest.raises(DataError, match="row 0: label must be"):
-        EncoderClassifier(encoder=encoder).fit(TEXTS, [[label] for label in LABELS])
+    for several in ([[label] for label in LABELS], np.eye(len(TEXTS), 2, dtype=int)):
+        with pytest.raises(
+            DataError, match="y must have one label for each text, because an EncoderClassifier is not"
+        ):
+            EncoderClassifier(encoder=encoder).fit(TEXTS, several)
     with pytest.raises(OptionError, match="classes must be None"):
         EncoderClassifier(encoder=encoder).fit(TEXTS, LABELS, classes=["a", "b"])
     with pytest.raises(DataError, match="none of the 2 texts has a word"):

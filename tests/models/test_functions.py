@@ -251,7 +251,7 @@ def test_no_text_is_asked_twice_in_a_call_and_no_call_is_too_large(method: str) 
     assert function.calls == []  # wrap does not call it
     texts = ["cat dog cat", "cat dog cat", "dog"]
     list(explain(model, texts, method=method, target="all"))
-    assert function.calls[0] == ["This is a trial text."]
+    assert function.calls[:2] == [["This is a trial text."], ["This is a trial text.", "Here is another one."]]
     assert all(1 <= len(call) <= 5 and len({*call}) == len(call) for call in function.calls)
     assert function.texts.count("cat dog cat") == 1  # a complete text is asked once for all texts and methods
 
@@ -259,7 +259,7 @@ def test_no_text_is_asked_twice_in_a_call_and_no_call_is_too_large(method: str) 
 def test_occlusion_asks_for_each_distinct_text_once() -> None:
     function = Recorder()
     only(wrap(function, classes=CLASSES), "dog dog cat", classes=None)
-    assert function.calls[1:] == [["dog dog cat"], ["dog cat", "dog dog"]]
+    assert function.calls[2:] == [["dog dog cat"], ["dog cat", "dog dog"]]
 
 
 def test_scores_of_a_batch_are_those_of_the_texts() -> None:
@@ -542,3 +542,15 @@ def test_spacy_textcat_is_explained() -> None:
     of_word = {each.word: each.relevance for each in why.words()}
     assert of_word["puck"] > 0.01
     assert of_word["patient"] < -0.01
+
+
+def test_scores_that_depend_on_the_list_are_reported() -> None:
+    def normalized(texts: list[str]) -> Any:
+        scores = np.asarray(count(texts), dtype=float) + 1
+        return scores / scores.sum()
+
+    with pytest.warns(
+        UserWarning, match=r"scores must not depend on the other texts or on chance\. Pass batch_size=1"
+    ):
+        only(wrap(normalized, classes=CLASSES), "dog dog cat", classes=None)
+    only(wrap(normalized, classes=CLASSES, batch_size=1), "dog dog cat", classes=None)  # warnings are errors

@@ -320,3 +320,29 @@ def test_older_names_of_poolings_and_plain_transformers(tmp_path: Path) -> None:
     plain = load_encoder(folder)  # a transformer without modules.json is pooled by its mean
     assert (plain.module.modes, len(plain.module.layers)) == (modern.module.modes, 0)
     assert load_encoder(save_encoder(tmp_path / "b", dense="Tanh")).dimensions == DENSE
+
+
+DAMAGES: dict[str, tuple[str, bytes | None, str]] = {
+    "no tokenizer": ("tokenizer.json", None, "must have the file of its tokenizer; there is no "),
+    "a part of the tokenizer": ("tokenizer.json", b'{"version":', "cannot be loaded"),
+    "a part of the weights": ("model.safetensors", b"\x40\0\0\0\0\0\0\0{", "cannot be loaded"),
+    "no pooling": ("1_Pooling/config.json", None, "must be a JSON file"),
+    "no object": ("1_Pooling/config.json", b"[]", "must contain an object"),
+    "modules without a list": ("modules.json", b'{"a": 1}', "must list the type and the path of each module"),
+    "modules without paths": ("modules.json", b'[{"type": "Transformer"}]', "must list the type and the path"),
+    "a part of a layer": ("2_Dense/model.safetensors", b"\x40\0", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_half_deleted_folders_are_refused(tmp_path: Path, damage: str) -> None:
+    name, content, message = DAMAGES[damage]
+    folder = save_encoder(tmp_path / "a", dense="Tanh")
+    assert (folder / name).is_file()
+    if content is None:
+        changed(folder, "tokenizer_config.json", tokenizer_class="BertTokenizer")  # which needs no file
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        load_encoder(folder)

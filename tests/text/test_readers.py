@@ -343,3 +343,12 @@ def test_iterating_takes_constant_memory(tmp_path: Path, suffix: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "data/test.csv", "a.XLSX", "b.jsonl"])
+def test_a_table_in_a_folder_of_texts_is_not_read_as_a_text(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    write(place, "text,label\na,b\n")
+    with pytest.raises(DataError, match=r"is a table, not a text\. Pass its path"):
+        list(read_folder(tmp_path))

@@ -163,7 +163,7 @@ def cli_evaluate(
             column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
             sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
         )  # fmt: skip
-        documents = open_texts(source, None, files, limit=limit, output=output)
+        documents = open_texts(source, None, files, limit=limit, output=output, force=force)
     name = source or str(rationales)
     evaluate(
         classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=print_line, force=force

@@ -152,7 +152,7 @@ def cli_explain(
         return
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, text, files, limit=limit, output=output)
+        return open_texts(source, text, files, limit=limit, output=output, force=force)
 
     if rules is not None or len(methods) > 1:
         check_single(rule=rule, phrases=phrases)

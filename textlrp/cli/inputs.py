@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,39 +123,68 @@ def open_texts(
     *,
     limit: int | None = None,
     output: str | Path | None = None,
+    force: bool = False,
 ) -> InputTexts:
     """Open the texts that a command reads: ``text`` itself, standard input, or those of ``source``.
 
-    Rows that ``--skip-bad`` skips are listed next to ``output``, or in the current folder without one.
+    Rows that ``--skip-bad`` skips are listed next to ``output``, or in the current folder without one; ``force``
+    moves another file in the place of the list to a backup name.
     """
     if text is not None:
         return InputTexts([Document(UNNAMED, text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
         read = _standard_input(files.encoding or "utf-8", files.max_row_length or MAX_ROW_LENGTH)
         return InputTexts([Document("standard input", read)], lambda: 1)
-    listed = rejected_path(source, output) if files.skip_bad else None
+    listed = rejected_path(source, output, force=force) if files.skip_bad else None
     opened = open_corpus(source, "test", files)
-    finish = None if listed is None else partial(list_rejected_rows, opened, listed)
+    finish = None if listed is None else partial(list_rejected_rows, opened, listed, force=force)
     if limit is None:
-        return InputTexts(opened, opened.__len__, list_rejected=finish)
+        return InputTexts(_checked(opened, files.label_separator), opened.__len__, list_rejected=finish)
     total = len(opened)
-    texts = InputTexts(spread(opened, limit), lambda: min(limit, total), total, finish)
+    chosen = _checked(spread(opened, limit), files.label_separator)
+    texts = InputTexts(chosen, lambda: min(limit, total), total, finish)
     if texts.limit_note:
         print_line(f"using {texts.limit_note}")
     return texts
 
 
-def rejected_path(source: str, output: str | Path | None) -> Path:
+def _checked(documents: Iterable[Document], separator: str | None) -> Iterable[Document]:
+    return documents if separator is None else _SeparatedLabels(documents, separator)
+
+
+@dataclass(frozen=True, slots=True)
+class _SeparatedLabels:
+    """Documents whose labels were separated; after the last one, a warning if none of them has several labels."""
+
+    documents: Iterable[Document]
+    separator: str
+
+    def __iter__(self) -> Iterator[Document]:
+        labeled, several = 0, False
+        for document in self.documents:
+            labeled += document.label is not None
+            several |= isinstance(document.label, tuple) and len(document.label) > 1
+            yield document
+        if labeled and not several:
+            warnings.warn(
+                f"label_separator={self.separator!r} occurs in none of the {labeled:,} labels. Pass the right one, "
+                "or leave it out for one label per text.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def rejected_path(source: str, output: str | Path | None, *, force: bool = False) -> Path:
     """Return the path of the file that lists skipped rows; raises :class:`DataError` if it must not be written."""
     folder = Path() if output is None or str(output) == "-" else Path(output).parent
     place = user_path(source).resolve()
-    return check_file(folder / f"{place.name}.rejected.jsonl", REJECTED_ROWS, inputs=[place])
+    return check_file(folder / f"{place.name}.rejected.jsonl", REJECTED_ROWS, inputs=[place], force=force)
 
 
-def list_rejected_rows(corpus: Corpus, path: Path) -> None:
+def list_rejected_rows(corpus: Corpus, path: Path, *, force: bool = False) -> None:
     """Write the rows of a corpus that were skipped, if any, and report it on standard error."""
     if rows := corpus.rejected:
-        write_rejected(path, rows.items())
+        write_rejected(path, rows.items(), force=force)
         shown = os.path.relpath(path)
         print(printable(rejected_sentence(len(rows), shown, next(iter(rows.values())))), file=sys.stderr)
 

@@ -96,7 +96,7 @@ def cli_predict(
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    documents = open_texts(source, text, files, output=output)
+    documents = open_texts(source, text, files, output=output, force=force)
     outcomes: Counter[bool | None] = Counter()
     counts = LabelCounts(len(classifier.classes_))
     predictions: Iterable[AnyPrediction]

@@ -167,7 +167,7 @@ def cli_report(
     )  # fmt: skip
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, None, files, limit=limit, output=output)
+        return open_texts(source, None, files, limit=limit, output=output, force=force)
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(

@@ -91,8 +91,9 @@ LabelSeparatorOption = Annotated[
     typer.Option(
         "--label-separator",
         metavar="CHAR",
-        help="Character between the labels of a text in the column with the true label, such as ','. It makes the "
-        "model multi-label. Lists of labels in .json, .jsonl and .parquet files need no separator.",
+        help="Character between the labels of a text in the column with the true label, such as ','; only for "
+        "multi-label models, which 'textlrp train' trains with it. Lists of labels in .json, .jsonl and .parquet "
+        "files need no separator.",
         rich_help_panel=READING,
     ),
 ]

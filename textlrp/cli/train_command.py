@@ -114,7 +114,8 @@ def cli_train(
         str | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of a SentenceTransformer (encoder only, required). Nothing is downloaded.",
+            help="Folder of a SentenceTransformer, or of a transformer, whose vectors are then averaged (encoder "
+            "only, required). Nothing is downloaded.",
         ),
     ] = None,
     include_encoder: Annotated[
@@ -164,7 +165,7 @@ def cli_train(
         text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
     )  # fmt: skip
-    listed = rejected_path(source, output) if skip_bad else None
+    listed = rejected_path(source, output, force=force) if skip_bad else None
     training = train_corpus(
         source,
         output,
@@ -175,4 +176,4 @@ def cli_train(
         force=force,
     )
     if listed is not None:
-        list_rejected_rows(training.corpus, listed)
+        list_rejected_rows(training.corpus, listed, force=force)

@@ -113,7 +113,7 @@ def cli_words(
         column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
-    documents = open_texts(source, None, files, limit=limit, output=output)
+    documents = open_texts(source, None, files, limit=limit, output=output, force=force)
     found = words_of_classes(
         classifier,
         documents,

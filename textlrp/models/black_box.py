@@ -9,6 +9,7 @@ Letters: N texts, L words of one text, S alternatives of one text (some words le
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -40,6 +41,10 @@ REMOVE = "remove"
 
 TRIAL_TEXT = "This is a trial text."
 """The scores of this text are part of a function's fingerprint."""
+
+OTHER_TRIAL_TEXT = "Here is another one."
+SAME_SCORES = 1e-3
+"""Largest difference between the scores of a text in two lists, relative to the largest score: that of rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +88,25 @@ class FunctionModel:
         The code of the function and what it depends on are not part of it.
         """
         scores = self._called([TRIAL_TEXT], [TRIAL_TEXT]).ravel()
+        if self.batch_size > 1:
+            self._warn_if_lists_matter(scores)
         options = (self.classes_.tolist(), self.tokenizer.name, self.masked, self.score_name)
         parts = [callable_path(self.function), repr(options), *(f"{score:.6g}" for score in scores)]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def _warn_if_lists_matter(self, alone: NDArray[np.float64]) -> None:
+        """Warn if the trial text has other scores than ``alone`` (C,) in a list with a second text."""
+        texts = [TRIAL_TEXT, OTHER_TRIAL_TEXT]
+        together = self._called(texts, texts)[0]
+        if np.abs(together - alone).max() > SAME_SCORES * np.abs([together, alone]).max():
+            warnings.warn(
+                f"the function returned the scores {_shown(alone)} for the text {TRIAL_TEXT!r} alone, and "
+                f"{_shown(together)} in a list with another text. Explanations compare scores of different lists, so "
+                "scores must not depend on the other texts or on chance. Pass batch_size=1 to textlrp.wrap if they "
+                "depend on the other texts.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def encode(self, texts: TextInputs) -> FunctionBatch:
         """Convert texts to tokens. The function reads all of them, except for the skipped ranges of a Document."""
@@ -199,6 +220,10 @@ def _failure_of_function(problem: Exception, texts: Sequence[str], names: Sequen
     else:
         hint = "It is called with a list of strings, and must return one row of scores for each."
     return f"function must return scores for a list of texts; it raised {on_one_line(problem)} for {which}. {hint}"
+
+
+def _shown(scores: NDArray[np.float64]) -> str:
+    return ", ".join(f"{score:.4g}" for score in scores[:3].tolist()) + (", ..." if len(scores) > 3 else "")
 
 
 def _word_id(word: str) -> int:

@@ -62,6 +62,11 @@ def training_labels(y: Any, rows: int, names: Sequence[Any] | None = None) -> Tr
     return found
 
 
+def has_label_sets(y: Any) -> bool:
+    """Whether ``y`` has sets of labels or is an indicator matrix, so that it is for a multi-label model."""
+    return _indicator(y) is not None or _are_sets(y)
+
+
 def indicator_of(sets: Iterable[Iterable[Any]], classes: NDArray[Any]) -> NDArray[np.int64]:
     """Return the 0/1 matrix (N, C) of N sets of labels; raise :class:`DataError` for a label that is not a class."""
     position = {name: c for c, name in enumerate(classes.tolist())}

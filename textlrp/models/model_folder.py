@@ -108,6 +108,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         or type(config.get("format")) is not int
         or not isinstance(config.get("kind"), str)
     ):
+        if isinstance(config, dict) and "model_type" in config:
+            raise ModelError(
+                f"{folder} is a model of transformers, not of textlrp. Load it and its tokenizer "
+                "in Python, and pass both to textlrp.explain."
+            )
         raise ModelError(
             f"{folder} is not a textlrp model: its {CONFIG} has no format and kind. "
             "Pass a folder that model.save() wrote."

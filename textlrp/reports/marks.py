@@ -39,7 +39,8 @@ UNSEEN = "†"
 """The mark of a word that no training document contains."""
 
 UNSEEN_NOTE = (
-    f"{UNSEEN} marks a word that occurs in no training document; the model knows it only from its word vectors."
+    f"{UNSEEN} marks a word that occurs in no training document; what the model knows about it comes from elsewhere, "
+    "such as its word vectors, its encoder or parts of the word."
 )
 """The note below a table that contains :data:`UNSEEN`."""
 

@@ -33,6 +33,9 @@ _STREAMED: dict[str, RowReader] = {
 _WHOLE: dict[str, RowReader] = {".parquet": parquet_rows, ".xlsx": sheet_rows, ".xlsm": sheet_rows}
 """Readers of files that must not be packed, because these formats are."""
 
+TABLES = (_STREAMED.keys() | _WHOLE.keys()) - {".txt", ""}
+"""Suffixes of files that are tables and not single texts."""
+
 
 def is_table(path: Path) -> bool:
     """Whether a path is a table with rows and columns, and not a folder of class folders."""

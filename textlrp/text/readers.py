@@ -16,7 +16,7 @@ from typing import NamedTuple
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular, readable_name
 from textlrp.records import Label, Labels
-from textlrp.text.formats import rows_of
+from textlrp.text.formats import TABLES, rows_of
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
 from textlrp.text.row_labels import CORRECT, RowWarnings, label_of, labels_of
 from textlrp.text.row_layout import (
@@ -170,6 +170,9 @@ def read_files(
             if name.startswith(".") or not file.is_file():
                 continue
             number += 1
+            if file.suffix.lower() in TABLES:
+                yield BadRow(number, f"{file}: is a table, not a text. Pass its path instead of its folder.")
+                continue
             try:
                 with errors_of(file, encoding), file.open("rb") as raw:
                     text = read_text(raw, codec, f"{file}", max_length)

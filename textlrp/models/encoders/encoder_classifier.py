@@ -23,6 +23,7 @@ from textlrp.models.encoders.encoder_saving import save_encoder_model
 from textlrp.models.encoders.encoder_scoring import EncoderScoring
 from textlrp.models.encoders.linear_heads import EncoderHead
 from textlrp.models.encoders.loaded_encoder import LoadedEncoder, Unpickled, loaded_encoder
+from textlrp.models.label_sets import has_label_sets
 from textlrp.models.options import TextInputs, check_labels, check_texts
 from textlrp.models.text_options import ClassWeight, Documents, SkipOption
 from textlrp.text.vocabulary import Vocabulary
@@ -119,6 +120,11 @@ class EncoderClassifier(EncoderScoring):
         if classes is not None:
             what = "None: an EncoderClassifier has one label for each text"
             raise OptionError(must_be("classes", what, classes, "Leave it out, or train another classifier."))
+        if has_label_sets(y):
+            raise DataError(
+                "y must have one label for each text, because an EncoderClassifier is not multi-label; got sets of "
+                "labels. Train a classifier of kind cnn, boe or svm on them."
+            )
         labels, codes = check_labels(y, len(documents))
         self._class_weights(labels, codes)  # checked before the texts are embedded, which can take minutes
         loaded = loaded_encoder(self.encoder)

@@ -65,6 +65,7 @@ def _dense_layers(options: Mapping[str, Any], source: Any) -> list[nn.Module]:
 
 
 def _linear_of_folder(folder: Path) -> nn.Linear:
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / "model.safetensors"
@@ -73,8 +74,11 @@ def _linear_of_folder(folder: Path) -> nn.Linear:
             f"encoder must have its weights in safetensors files; {path} is missing. Save the encoder again: "
             "SentenceTransformer(folder).save(folder)."
         )
-    weights = load_file(path)
-    rows, columns = weights["linear.weight"].shape
+    try:
+        weights = load_file(path)
+        rows, columns = weights["linear.weight"].shape
+    except (SafetensorError, KeyError, ValueError) as problem:
+        raise ModelError(f"{path} cannot be read: {problem}. Save the encoder again.") from None
     linear = nn.Linear(columns, rows, bias="linear.bias" in weights)
     linear.load_state_dict({key.removeprefix("linear."): value.float() for key, value in weights.items()})
     return linear

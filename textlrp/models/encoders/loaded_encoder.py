@@ -19,6 +19,9 @@ from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
 """Settings of a transformer that do not change its embeddings: where it comes from, and caches of decoders."""
 
+_NEW_FOLDER = "save the model with the folder of the old one: textlrp.load(MODEL, encoder=FOLDER).save(MODEL)"
+"""What to do if an encoder was moved. A saved model also works at the command line."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedEncoder:
@@ -67,13 +70,13 @@ def check_files(folder: Path, expected: str) -> None:
     """Raise :class:`ModelError` if an encoder's folder is missing, or has other files than in training."""
     if not folder.is_dir():
         raise ModelError(
-            f"the encoder of the model must be in the folder {str(folder)!r}; there is none. Put it back, or pass "
-            "its new folder: load(model, encoder=FOLDER)."
+            f"the encoder of the model must be in the folder {str(folder)!r}; there is none. Put it back, or "
+            f"{_NEW_FOLDER}."
         )
     if hash_of_files(folder) != expected:
         raise ModelError(
             f"the encoder in {str(folder)!r} must be the one that the model was trained with; its files have changed."
-            " Restore them, pass the folder of the old one, load(model, encoder=FOLDER), or train the model again."
+            f" Restore them, {_NEW_FOLDER}, or train the model again."
         )
 
 

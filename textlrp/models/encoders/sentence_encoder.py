@@ -15,7 +15,8 @@ from torch import nn
 from textlrp.errors import ModelError, OptionError
 from textlrp.models.encoders.encoder_modules import modes_and_layers, options_of_module, unsupported_module
 from textlrp.models.encoders.pooled_encoder import PooledEncoder, UnitLength
-from textlrp.models.encoders.transformer_loading import json_of_file, load_transformer
+from textlrp.models.encoders.transformer_loading import json_of_file, load_transformer, object_of_file
+from textlrp.models.schema import short_text
 from textlrp.models.torch_module.module_copies import ModuleCopies
 
 MODULES = "modules.json"
@@ -93,8 +94,7 @@ def load_encoder(folder: str | Path) -> SentenceEncoder:
     :class:`MissingExtraError` without the package ``transformers``.
     """
     folder = encoder_folder(folder)
-    listed = json_of_file(folder / MODULES) if (folder / MODULES).exists() else []
-    parts = [(str(each["type"]).rpartition(".")[2], folder / str(each["path"])) for each in listed]
+    parts = _listed_modules(folder) if (folder / MODULES).exists() else []
     if parts and parts[0][0] != "Transformer":
         raise unsupported_module(parts[0][0], "as its first module")
     place = parts[0][1] if parts else folder
@@ -102,20 +102,33 @@ def load_encoder(folder: str | Path) -> SentenceEncoder:
     settings: dict[str, Any] = {}
     for name in MAX_LENGTHS:
         if (place / name).exists():
-            settings |= json_of_file(place / name)
+            settings |= object_of_file(place / name)
     if settings.get("do_lower_case"):
         raise unsupported_module("Transformer(do_lower_case=True)")
     if (prompts := folder / "config_sentence_transformers.json").exists() and (
-        name := json_of_file(prompts).get("default_prompt_name")
+        prompt := object_of_file(prompts).get("default_prompt_name")
     ):
-        raise ModelError(f"encoder must have no default prompt; got default_prompt_name={name!r} in {prompts}.")
+        raise ModelError(f"encoder must have no default prompt; got default_prompt_name={prompt!r} in {prompts}.")
     limit = settings.get("max_seq_length") or _longest(transformer.config, tokenizer)
     found: list[tuple[str, Any, Path | None]] = []
     for kind, path in parts[1:]:
-        options = path / "config.json"
-        found.append((kind, json_of_file(options) if options.exists() else {}, path))
+        # Normalize has no options, and older versions of sentence-transformers write no file for it
+        found.append((kind, {} if kind == "Normalize" else object_of_file(path / "config.json"), path))
     modes, layers = modes_and_layers(found or [("Pooling", {"pooling_mode": "mean"}, None)])
     return _finished(transformer, modes, layers, tokenizer, int(limit))
+
+
+def _listed_modules(folder: Path) -> list[tuple[str, Path]]:
+    """The type and the folder of each module of an encoder."""
+    listed = json_of_file(folder / MODULES)
+    if not isinstance(listed, list) or not all(
+        isinstance(each, dict) and {"type", "path"} <= set(each) for each in listed
+    ):
+        raise ModelError(
+            f"{folder / MODULES} must list the type and the path of each module; got {short_text(listed)}. Save the "
+            "encoder again."
+        )
+    return [(str(each["type"]).rpartition(".")[2], folder / str(each["path"])) for each in listed]
 
 
 def encoder_folder(path: str | Path) -> Path:

@@ -12,11 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from textlrp.errors import MissingExtraError, ModelError
+from textlrp.models.schema import short_text
 
 UNUSED = "pooler"
 """A module of many transformers that a sentence encoder does not use; it may have random weights."""
+
+
+def object_of_file(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of an encoder; raise :class:`ModelError` if it cannot be read."""
+    found = json_of_file(path)
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} must contain an object; got {short_text(found)}. Save the encoder again.")
+    return found
 
 
 def json_of_file(path: Path) -> Any:
@@ -47,9 +57,15 @@ def load_transformer(folder: Path) -> tuple[Any, Any]:
                 output_loading_info=True,
             )  # fmt: skip
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as problem:
-        reason = " ".join(str(problem).split())
-        raise ModelError(f"the encoder in {folder} cannot be loaded: {reason}") from None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as problem:
+        reason = " ".join(str(problem).split()).rstrip(".")
+        raise ModelError(f"the encoder in {folder} cannot be loaded: {reason}. Save the encoder again.") from None
+    names = tokenizer.vocab_files_names.values()
+    if not any((folder / name).is_file() for name in names):  # transformers then makes an empty vocabulary
+        raise ModelError(
+            f"the encoder in {folder} must have the file of its tokenizer; there is no {' or '.join(names)}. Save "
+            "the encoder again."
+        )
     if getattr(transformer.config, "is_encoder_decoder", False):
         raise ModelError(
             f"encoder must be a transformer without a decoder; got {type(transformer).__name__}. Pass a "

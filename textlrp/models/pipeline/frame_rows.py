@@ -75,5 +75,6 @@ def _no_table(value: Any, text_columns: Sequence[Any], other_columns: Sequence[A
     names = ", ".join(map(repr, (*text_columns, *other_columns)))
     return DataError(
         f"the texts must be a DataFrame or dictionaries with the columns {names}, because this model reads a table; "
-        f"got an object of type {type(value).__name__}. Pass the DataFrame."
+        f"got an object of type {type(value).__name__}. Pass the DataFrame to "
+        "textlrp.explain; the command line does not read tables with several columns."
     )

@@ -37,6 +37,8 @@ TRUSTED = frozenset(
         "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
         "sklearn.model_selection._split.KFold",
         "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.utils._bunch.Bunch",
     }
 )
@@ -130,9 +132,9 @@ def _from_skops(path: Path) -> Any:
         named = set(get_untrusted_types(file=path))
         if refused := sorted(named - TRUSTED):
             raise ModelError(
-                f"{path} must contain only scikit-learn's own types; got {', '.join(refused)}. Use scikit-learn's "
-                "options instead of your own functions, or load the file yourself and pass the pipeline to "
-                "textlrp.explain()."
+                f"{path} must contain only types that are safe to load; got {', '.join(refused)}. Use scikit-learn's "
+                "options instead of your own functions, store the best_estimator_ of a search, or load the file "
+                "yourself and pass the pipeline to textlrp.explain()."
             )
         return load(path, trusted=sorted(named))
     except TextlrpError:

@@ -20,6 +20,7 @@ from textlrp.reports.charts.map import MIN_MAP_DOCUMENTS, document_map
 from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
+from textlrp.reports.marks import UNSEEN_NOTE
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered
@@ -77,7 +78,7 @@ def index_page(
         matrix=summary.matrix(),
         counts=summary.label_counts(),
         words=words,
-        unseen=any(word.in_training == 0 for each in words for word in each.words),
+        unseen=UNSEEN_NOTE * any(word.in_training == 0 for each in words for word in each.words),
         map=None if positions is None else document_map(positions, summary.rows, summary.names),
         map_description=sections.map_description,
         deletion=deletion_section(deletion) if deletion else None,
