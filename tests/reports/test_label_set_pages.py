@@ -34,7 +34,13 @@ def several(scores: list[float], true: tuple[str, ...] | None, document_id: str 
     why = make_explanation(labels=LABELS, targets=(0, 1, 2), probabilities=None)
     values, thresholds = (np.array(each, dtype=np.float32) for each in (scores, [0.5, 0.0, -1.0]))
     return replace(
-        why, document_id=document_id, scores=values, thresholds=thresholds, true_labels=true, true_label=None
+        why,
+        document_id=document_id,
+        scores=values,
+        thresholds=thresholds,
+        true_labels=true,
+        true_label=None,
+        score_name="score",
     )
 
 
@@ -65,7 +71,7 @@ def test_the_document_page_names_all_predicted_and_true_labels() -> None:
     assert "Predicted labels: <strong><bdi>space</bdi></strong>" in page
     assert ", <strong><bdi>law</bdi></strong> (score 1.00, threshold 0.50)." in page
     page = document_page(NONE)
-    assert "No label is predicted." in page
+    assert "No label reaches its threshold." in page
     assert "True labels: <strong><bdi>no label</bdi></strong> (✓&nbsp;correct)." in page
     assert "(not all are classes of the model)." in document_page(UNKNOWN)
     assert "True label" not in document_page(UNLABELED).partition("<footer>")[0]
@@ -105,7 +111,7 @@ def test_the_terminal_names_them() -> None:
     assert out.getvalue().startswith(
         "2: predicted label med (score 2.00, threshold 0.00) (✗ incorrect, true labels: law, med)"
     )
-    assert label_set_sentence(NONE, 2) == "no label is predicted (✓ correct)"
+    assert label_set_sentence(NONE, 2) == "no label reaches its threshold (✓ correct)"
     assert label_set_sentence(UNLABELED, 2).endswith(
         "med (score 1.00, threshold 0.00), law (score 1.00, threshold 0.50)"
     )

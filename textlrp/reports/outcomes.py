@@ -50,6 +50,17 @@ def is_correct(explanation: Explanation) -> bool | None:
     return set(true) == set(explanation.predicted_labels)
 
 
+def label_positions(explanation: Explanation) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the true and the predicted labels of a multi-label model, as positions in the model's labels.
+
+    None for other models, if the true labels are unknown, or if one is not a class of the model.
+    """
+    if explanation.thresholds is None or is_correct(explanation) is None:
+        return None
+    true = tuple(explanation.labels.index(name) for name in explanation.true_labels or ())
+    return true, predicted_positions(explanation.scores, explanation.thresholds)
+
+
 def predicted_label_rows(explanation: Explanation, digits: int) -> tuple[PredictedLabel, ...] | None:
     """Return the predicted labels of a multi-label model, the highest above its threshold first; else None."""
     thresholds, probabilities = explanation.thresholds, explanation.probabilities
@@ -73,7 +84,9 @@ def label_set_sentence(explanation: Explanation, digits: int) -> str:
         f"{'' if each.probability is None else f', probability {each.probability}'})"
         for each in predicted_label_rows(explanation, digits) or ()
     ]
-    sentence = f"predicted label{'s' * (len(found) > 1)} {', '.join(found)}" if found else "no label is predicted"
+    sentence = (
+        f"predicted label{'s' * (len(found) > 1)} {', '.join(found)}" if found else "no label reaches its threshold"
+    )
     true, correct = true_text(explanation), is_correct(explanation)
     if true is None:
         return sentence

@@ -22,7 +22,7 @@ from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import method_title, rule_title, snippet, start_title
+from textlrp.reports.view_titles import method_title, more_terms, rule_title, snippet, start_title
 
 ROW_WORDS = 3
 """Most relevant words listed in the row of a document."""
@@ -54,7 +54,7 @@ class Summary:
 
     ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
     a class of the model; ``probabilities`` is whether all documents have probabilities; ``several`` is whether the
-    model is multi-label.
+    model is multi-label; ``more_terms`` are additional kinds of terms for the glossary.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
@@ -63,6 +63,7 @@ class Summary:
     unknown_labels: int = 0
     probabilities: bool = True
     several: bool = False
+    more_terms: set[str] = field(default_factory=set)
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -74,6 +75,7 @@ class Summary:
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
         self.several = explanation.thresholds is not None
+        self.more_terms.update(more_terms(explanation))
         given = explanation.true_labels if self.several else explanation.true_label and (explanation.true_label,)
         known = None if given is None else set(given) <= set(explanation.labels)
         self.unknown_labels += known is False
