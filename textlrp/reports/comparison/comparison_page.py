@@ -115,7 +115,7 @@ def comparison_page(
         about=about,
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
-        more_terms={term for each in done for term in each.more_terms},
+        more_terms=({"compared label sets"} if counts else set()).union(*(each.more_terms for each in done)),
         several=done[0].several == (True, True),
         mixed=done[0].several in ((True, False), (False, True)),
         measures=counts and [[percentage(value) for value in (each.micro_f1, each.macro_f1)] for each in counts],
