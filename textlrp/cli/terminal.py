@@ -16,7 +16,6 @@ from rich.text import Text
 from textlrp.cli.terminal_text import NO_BREAK, UnbrokenText, harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
-from textlrp.predicted import predicted_positions
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import ScoreBreakdown, score_breakdowns
 from textlrp.reports.class_rows import probability_of
@@ -175,7 +174,7 @@ def _target_table(explanation: Explanation, count: int) -> Table:
         _new_table("class", "score", "supports the class", "opposes the class"),
         _score_digits(explanation),
     )
-    chosen = predicted_positions(explanation.scores, explanation.thresholds)
+    chosen = explanation.predicted_positions
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] in chosen
         table.add_row(
@@ -192,7 +191,7 @@ def _target_table(explanation: Explanation, count: int) -> Table:
 def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
     lines, digits = UnbrokenText(), _score_digits(explanation)
-    chosen = predicted_positions(explanation.scores, explanation.thresholds)
+    chosen = explanation.predicted_positions
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] in chosen else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]), digits)}\n", bold)

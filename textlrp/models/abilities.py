@@ -112,6 +112,12 @@ def own_results(model: Classifier, batch: Batch, scores: NDArray[Any]) -> OwnRes
     return OwnResults(scores.argmax(axis=1), model.probabilities(scores), notes)
 
 
+def own_predictions_of(model: Classifier, batch: Batch, scores: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Return the positions (N,) of the classes that a model itself predicts, if it may not be the highest score."""
+    found = own_results(model, batch, scores).predicted if hasattr(model, "own_results") else None
+    return None if thresholds_of(model) is not None else found
+
+
 def texts_of_rows(model: Classifier, texts: Any) -> Any:
     """Return the texts of the rows of a table, for a model that reads several columns; other models read texts."""
     of_rows = getattr(model, "rows", None)

@@ -15,6 +15,7 @@ from textlrp.explanation import Explanation
 from textlrp.reports.glossary import REMAINDER
 from textlrp.reports.marks import shown_relevance
 from textlrp.reports.numbers import decimals, is_zero, number
+from textlrp.reports.view_titles import quantity_of
 
 CAUSES = {
     "bias": "bias",
@@ -29,7 +30,7 @@ CAUSES = {
 }
 """Cause in the ledger -> the name of what absorbs relevance, on pages and in the terminal."""
 
-_PARTS = {
+_NAMED_PARTS = {
     "baseline": "score of an empty text (baseline)",
     "unsummed": "numerical error of the method",
     "absorbed": "absorbed by all causes together",
@@ -41,7 +42,7 @@ _PARTS_OF_METHODS = {
     ("lime", "baseline"): "intercept of the regression",
     ("lime", "unsummed"): "error of the regression",
 }
-"""(method, cause) -> name of the part where it is not the one of :data:`_PARTS`."""
+"""(method, cause) -> name of the part where it is not the one of :data:`_NAMED_PARTS`."""
 
 TOLERANCE = 1e-4
 """The parts sum to the score if they differ by less than this share of sum |relevance| + sum |ledger|.
@@ -91,11 +92,11 @@ def score_breakdowns(explanation: Explanation) -> list[ScoreBreakdown]:
         # a contrast has no mean: it cancels in the difference of the two scores
         centered = explanation.start == "centered" and not isinstance(explanation.targets[row], tuple)
         words, size = float(relevance[row].sum()), float(np.abs(relevance[row]).sum())
-        others = {_part_name(explanation.method, cause): float(entry[row]) for cause, entry in ledger.items()}
+        others = {_part_name(explanation, cause): float(entry[row]) for cause, entry in ledger.items()}
         remainder = start - words - sum(others.values())
         if abs(remainder) > TOLERANCE * (size + sum(map(abs, others.values()))):
             others[REMAINDER] = others.get(REMAINDER, 0.0) + remainder
-        remarks = _remarks(others, size, digits)
+        remarks = _remarks(others, size, digits, quantity_of(explanation))
         if centered:
             others["mean score over classes"] = explanation.mean_score
         parts = [Fact(name, number(value, digits, signed=True)) for name, value in others.items()]
@@ -106,23 +107,23 @@ def score_breakdowns(explanation: Explanation) -> list[ScoreBreakdown]:
 
 def cause_name(cause: str) -> str:
     """Return the name of a cause in the ledger, for readers."""
-    return CAUSES.get(cause, _PARTS.get(cause, cause))
+    return CAUSES.get(cause, _NAMED_PARTS.get(cause, cause))
 
 
-def _part_name(method: str, cause: str) -> str:
-    part = _PARTS_OF_METHODS.get((method, cause), _PARTS.get(cause))
-    return f"absorbed by {cause_name(cause)}" if part is None else part
+def _part_name(explanation: Explanation, cause: str) -> str:
+    part = _PARTS_OF_METHODS.get((explanation.method, cause), _NAMED_PARTS.get(cause))
+    return f"absorbed by {cause_name(cause)}" if part is None else part.replace("score", quantity_of(explanation))
 
 
-def _remarks(others: dict[str, float], size: float, digits: int) -> tuple[str, ...]:
+def _remarks(others: dict[str, float], size: float, digits: int, quantity: str) -> tuple[str, ...]:
     """The remarks on a breakdown with these parts besides the words, whose |relevance| sums to ``size``."""
     remarks = []
     if not is_zero(number(others.get(REMAINDER, 0.0), digits)):
-        remarks.append("The relevance of this method does not sum to the score, see the score breakdown.")
+        remarks.append(f"With this method, relevance does not sum to the {quantity}; see the score breakdown.")
     name, value = max(others.items(), key=lambda part: abs(part[1]), default=("", 0.0))
     if 0 < size < abs(value):
         remarks.append(
-            f"A part of the score that belongs to no word is larger than the |relevance| of all words together: "
+            f"A part of the {quantity} that belongs to no word is larger than the |relevance| of all words together: "
             f"{number(value, digits, signed=True)} {name}; the |relevance| of words sums to {number(size, digits)}."
         )
     return tuple(remarks)
@@ -133,6 +134,6 @@ def _by_cause(explanation: Explanation) -> dict[str, np.ndarray]:
     sums: dict[str, np.ndarray] = {}
     for (_, cause), entry in explanation.ledger.items():
         sums[cause] = sums.get(cause, np.zeros(len(explanation.targets))) + entry
-    known = (*CAUSES, *_PARTS)
+    known = (*CAUSES, *_NAMED_PARTS)
     order = [*(cause for cause in known if cause in sums), *(cause for cause in sums if cause not in known)]
     return {cause: sums[cause] for cause in order if np.any(sums[cause] != 0.0)}

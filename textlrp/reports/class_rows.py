@@ -48,14 +48,14 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
             left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
             width=round(100 * abs(float(scores[c])) / extent, 1),
             row=rows.get(c),
-            threshold=None if thresholds is None else _compared(float(scores[c]), float(thresholds[c]), digits),
+            threshold=None if thresholds is None else _against(float(scores[c]), float(thresholds[c]), digits),
             mark=None if thresholds is None else round(100 * (float(thresholds[c]) - low) / extent, 1),
         )
         for c in np.argsort((0.0 if thresholds is None else thresholds) - scores, kind="stable").tolist()
     )
 
 
-def _compared(score: float, threshold: float, digits: int) -> str:
+def _against(score: float, threshold: float, digits: int) -> str:
     return f"{'>' if score > threshold else '≤'} {number(threshold, digits)}"
 
 

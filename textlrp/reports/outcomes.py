@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textlrp.explanation import Explanation
-from textlrp.predicted import predicted_positions
 from textlrp.reports.numbers import number, percentage
 
 NO_LABEL = "no label"
@@ -24,7 +23,7 @@ class PredictedLabel:
 
 def predicted_text(explanation: Explanation) -> str:
     """Return the predicted class; multi-label: all predicted labels, in the order of the model's labels."""
-    chosen = set(predicted_positions(explanation.scores, explanation.thresholds))
+    chosen = set(explanation.predicted_positions)
     return ", ".join(name for c, name in enumerate(explanation.labels) if c in chosen) or NO_LABEL
 
 
@@ -58,7 +57,7 @@ def label_positions(explanation: Explanation) -> tuple[tuple[int, ...], tuple[in
     if explanation.thresholds is None or is_correct(explanation) is None:
         return None
     true = tuple(explanation.labels.index(name) for name in explanation.true_labels or ())
-    return true, predicted_positions(explanation.scores, explanation.thresholds)
+    return true, explanation.predicted_positions
 
 
 def predicted_label_rows(explanation: Explanation, digits: int) -> tuple[PredictedLabel, ...] | None:
@@ -73,7 +72,7 @@ def predicted_label_rows(explanation: Explanation, digits: int) -> tuple[Predict
             number(float(thresholds[c]), digits),
             None if probabilities is None else percentage(float(probabilities[c])),
         )
-        for c in predicted_positions(explanation.scores, thresholds)
+        for c in explanation.predicted_positions
     )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.explanation_data import from_dict
+from textlrp.predicted import highest_position
 from textlrp.store.columns import LABEL_SETS_SCHEMA, WHOLE_SCHEMA, RunMetadata, arrow_table
 
 ROWS_PER_TABLE = 32
@@ -88,6 +89,9 @@ def explanation_of(row: Mapping[str, pa.Scalar], metadata: RunMetadata | None) -
             "phrases": [],
             "notes": (*metadata.notes, REBUILT),
         }
+    labels, best = tuple(data["labels"]), highest_position(data["scores"], data.get("thresholds"))
+    if data["predicted"] != labels[best]:
+        data["own_prediction"] = labels.index(data["predicted"])
     return from_dict(data)
 
 

@@ -16,7 +16,6 @@ from scipy.special import expit
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
 from textlrp.label_measures import LabelCounts
-from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
 from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.marks import word_sums
@@ -82,7 +81,7 @@ class Summary:
         true = tuple(sorted(self.classes[name] for name in given)) if given is not None and known else None
         shown = explanation.row()
         self._settings = self._settings or _settings(explanation)
-        chosen = predicted_positions(explanation.scores, explanation.thresholds) if self.several else ()
+        chosen = explanation.predicted_positions if self.several else ()
         counted = [explanation.targets.index(c) for c in chosen if c in explanation.targets]
         self._words.add(with_targets(explanation, counted or [shown]))
         self.targets = max(self.targets, len(explanation.targets))
@@ -200,8 +199,6 @@ def _confidence(explanation: Explanation) -> float:
     if explanation.probabilities is not None:
         return float(explanation.probabilities[explanation.predicted])
     thresholds = 0.0 if explanation.thresholds is None else explanation.thresholds.astype(np.float64)
-    ordered = np.sort(explanation.scores.astype(np.float64) - thresholds)
-    if explanation.thresholds is not None:
-        return float(expit(ordered[-1]))
-    margin = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # a single score is compared with 0
-    return float(expit(margin))
+    relative, best = explanation.scores.astype(np.float64) - thresholds, explanation.predicted
+    others = np.delete(relative, best) if explanation.thresholds is None else np.zeros(0)
+    return float(expit(relative[best] - others.max(initial=-np.inf if len(others) else 0.0)))
