@@ -295,7 +295,7 @@ def test_pages_reports_tables_and_evaluation_have_the_predictions_of_the_model(n
     assert f"({correct} of {len(texts)} labeled documents)" in list_page(whys)
     for file in ("whys.jsonl", "whys.parquet"):
         assert [why.predicted for why in read(write(whys, tmp_path / file))] == [why.predicted for why in whys]
-    table = BatchExplainer(model)(pa.table({"text": texts}))
+    table = BatchExplainer(pipeline_model(model))(pa.table({"text": texts}))
     assert table["predicted"].to_pylist() == [*map(str, predicted)]
     assert score_corpus(pipeline_model(model), documents).accuracy == pytest.approx(correct / len(texts))
 
