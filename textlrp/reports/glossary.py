@@ -11,12 +11,12 @@ REMAINDER = "not accounted for by this method"
 """The part of a score breakdown that makes it sum to the score, for methods whose relevance does not."""
 
 TERMS: dict[str, str] = {
-    "score": "The number that the model computes for a class; the highest wins. Softmax turns scores into "
-    "probabilities.",
+    "score": "The number that the model computes for a class; the highest wins. Where a page names a "
+    "softmax, it turns scores into probabilities.",
     "relevance": "The part of the score that is assigned to a word. With LRP, relevance and absorbed parts sum to "
     "the score.",
-    "predicted class": "The class that the model predicts: the one with the highest score, unless a note says "
-    "otherwise.",
+    "predicted class": "The class that the model predicts: the one with the highest score, unless a note names "
+    "another.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
     "label, else incorrect (✗).",
     "predicted labels": "Multi-label: all labels with a score above their threshold. They are correct (✓) if "
