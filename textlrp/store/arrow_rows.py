@@ -89,9 +89,11 @@ def explanation_of(row: Mapping[str, pa.Scalar], metadata: RunMetadata | None) -
             "phrases": [],
             "notes": (*metadata.notes, REBUILT),
         }
-    labels, best = tuple(data["labels"]), highest_position(data["scores"], data.get("thresholds"))
-    if data["predicted"] != labels[best]:
-        data["own_prediction"] = labels.index(data["predicted"])
+    labels, predicted = tuple(data["labels"]), data["predicted"]
+    highest = labels[highest_position(data["scores"], None)]
+    # a label that is no valid Unicode is stored differently as a value, so it is not found
+    if data.get("thresholds") is None and predicted != highest and predicted in labels:
+        data["own_prediction"] = labels.index(predicted)
     return from_dict(data)
 
 
