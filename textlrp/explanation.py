@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Explanation:
     """Why a classifier gave a document its scores: how much each token contributed to the score of each target.
 
-    - The **scores** are the outputs of the model before the softmax, one per class, or what a function returns.
+    - The **scores** are the outputs of the model before a softmax, one per class, or what a function returns.
     - A **target** is a class whose score is explained. A pair of classes ``(A, B)`` is a contrast: it explains the
       difference of their scores, "why A and not B".
     - The **relevance** of a token is the part of the target's score that the token accounts for, in the unit of the
@@ -53,7 +53,7 @@ class Explanation:
     | ``document_id`` | | id of the document |
     | ``tokens`` | T | all tokens of the text, including those that the model ignores |
     | ``labels`` | (C,) | the class labels as text |
-    | ``scores`` | (C,) | scores before the softmax |
+    | ``scores`` | (C,) | scores, before a softmax if the model has one |
     | ``targets`` | K | explained classes, as positions in ``labels``: ``int``, or ``(int, int)`` for a contrast |
     | ``relevance`` | (K, T) | relevance of each token for each target; zero wherever ``seen`` is False |
     | ``status`` | (T,) uint8 | whether the model reads the token, or why not: a :class:`textlrp.records.Status` |
@@ -68,10 +68,11 @@ class Explanation:
     | ``start`` | | what propagation starts from: ``"score"`` or ``"centered"`` |
     | ``notes`` | | warnings about how to read this explanation |
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
-    | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
+    | ``score_name`` | | what the scores are: ``"score before softmax"``, ``"score"``, ``"probability"``, ... |
     | ``thresholds`` | (C,) or None | multi-label: a label is predicted if its score is above its threshold |
     | ``true_labels`` | | multi-label: the true labels as text, or None if they are unknown |
     | ``pieces`` | | of a transformer: the :class:`textlrp.records.Pieces` of the words and their relevance, or None |
+    | ``own_prediction`` | | the class that the model predicts, if its score is not the highest; else None |
     """
 
     document_id: str
@@ -97,6 +98,7 @@ class Explanation:
     thresholds: NDArray[np.floating[Any]] | None = None
     true_labels: tuple[str, ...] | None = None
     pieces: Pieces | None = None
+    own_prediction: int | None = None
 
     # ---- derived numbers
 
@@ -107,16 +109,22 @@ class Explanation:
 
     @property
     def predicted(self) -> int:
-        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first.
+        """The predicted class, as a position in ``labels``: ``own_prediction``, else the first highest score.
 
         Multi-label: the label whose score is highest relative to its threshold, predicted or not.
         """
-        return highest_position(self.scores, self.thresholds)
+        highest = highest_position(self.scores, self.thresholds)
+        return highest if self.own_prediction is None else self.own_prediction
+
+    @property
+    def predicted_positions(self) -> tuple[int, ...]:
+        """As :attr:`predicted_labels`, as positions in ``labels``."""
+        return predicted_positions(self.scores, self.thresholds) if self.thresholds is not None else (self.predicted,)
 
     @property
     def predicted_labels(self) -> tuple[str, ...]:
         """The predicted class or, multi-label, all labels with a score above their thresholds, highest first."""
-        return tuple(self.labels[c] for c in predicted_positions(self.scores, self.thresholds))
+        return tuple(self.labels[c] for c in self.predicted_positions)
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -134,7 +142,8 @@ class Explanation:
     @property
     def target_scores(self) -> NDArray[np.floating[Any]]:
         """(K,) The score of each target; for a contrast ``(A, B)`` the score difference A − B."""
-        return np.array([self._score(target) for target in self.targets], dtype=self.scores.dtype)
+        x = self.scores
+        return np.array([x[t[0]] - x[t[1]] if isinstance(t, tuple) else x[t] for t in self.targets], dtype=x.dtype)
 
     @property
     def start_scores(self) -> NDArray[np.floating[Any]]:
@@ -159,11 +168,6 @@ class Explanation:
         """The notes about target number ``row``, followed by the notes about all targets."""
         note = self.target_notes[row] if self.target_notes else ""
         return (note, *self.notes) if note else self.notes
-
-    def _score(self, target: Target) -> Any:
-        if isinstance(target, tuple):
-            return self.scores[target[0]] - self.scores[target[1]]
-        return self.scores[target]
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -233,6 +237,7 @@ class Explanation:
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
             "true_labels": None if self.true_labels is None else list(self.true_labels),
             "pieces": None if self.pieces is None else self.pieces.to_dict(),
+            "own_prediction": self.own_prediction,
         }
         return {
             "document_id": self.document_id, "text": self.text, "spans": self.tokens.spans.tolist(),

@@ -47,6 +47,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             score_name=data.get("score_name", BEFORE_SOFTMAX),
             thresholds=None if thresholds is None else np.array(thresholds, dtype=dtype),
             true_labels=None if true_labels is None else tuple(true_labels),
+            own_prediction=data.get("own_prediction"),
             pieces=None if pieces is None else Pieces.from_dict(pieces, dtype),
         )
     except KeyError as missing:

@@ -187,3 +187,13 @@ def test_the_glossary_unfolds_without_a_script_and_is_printed(browser: Browser, 
         it.page.emulate_media(media="print")
         assert terms.is_visible()
         assert it.did() == []
+
+
+@pytest.mark.parametrize("kind", ["many", slow("no label")])
+def test_names_of_classes_are_printed_in_full(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind]()) as it:
+        it.page.emulate_media(media="print")
+        widths = "[...document.querySelectorAll('.row > bdi')].map(e => [e.scrollWidth, e.clientWidth])"
+        names = it.page.evaluate(widths)
+        assert len(names) == 20
+        assert [needed for needed, given in names if needed > given] == []

@@ -12,7 +12,7 @@ from explanations import make_explanation, split, with_phrases
 from pages import hosted
 
 from textlrp.explanation import Explanation
-from textlrp.records import Status
+from textlrp.records import Pieces, Status
 from textlrp.reports.comparison.comparison_page import comparison_page
 from textlrp.reports.comparison.gallery_page import gallery_page
 from textlrp.reports.corpus.report_files import list_page
@@ -116,6 +116,68 @@ def notebook() -> str:
     return hosted(*fragments, style=style)
 
 
+def label_sets(seed: int, true: tuple[str, ...] | None) -> Explanation:
+    """The text explained for all labels of a multi-label model, of which it predicts some, one or none."""
+    why = specimen(True, seed, f"test/{seed}")
+    targets, count = tuple(range(len(LABELS))), len(LABELS)
+    ledger = {key: entry[:count] for key, entry in why.ledger.items()}
+    ranked = np.sort(why.scores)[::-1]
+    thresholds = (ranked[0] + 0.1, ranked[1], ranked[3])[seed % 3] + np.linspace(-0.01, 0.01, count)
+    phrases = tuple(phrase._replace(relevance=phrase.relevance[:count]) for phrase in why.phrases)
+    return replace(
+        why, targets=targets, relevance=why.relevance[:count], ledger=ledger, phrases=phrases, true_label=None,
+        true_labels=true, thresholds=thresholds.astype(np.float32), score_name="score",
+    )  # fmt: skip
+
+
+@cache
+def several() -> str:
+    """A report of a multi-label model; no label of the first document reaches its threshold."""
+    true = [(), (LABELS[2], LABELS[5]), None, tuple(LABELS[:3]), (LABELS[0],), (LABELS[13],)]
+    return list_page([label_sets(seed, each) for seed, each in enumerate(true)], title="Several labels")
+
+
+@cache
+def unlabeled() -> str:
+    """A text of which no label reaches its threshold."""
+    return document_page(label_sets(0, ()))
+
+
+@cache
+def transformer() -> str:
+    """A long word of many pieces, a truncated end, and all causes of a transformer's ledger, one of them large."""
+    causes = ("bias", "special", "position", "token type", "softmax")
+    why = specimen(False)
+    ledger = {
+        (f"layer {n}", cause): np.array([n - 2.5 + 500 * (n == 4)], np.float32) for n, cause in enumerate(causes)
+    }
+    scores = why.scores.copy()
+    scores[13] = why.relevance.sum() + sum(float(entry[0]) for entry in ledger.values())
+    notes = ("The model reads at most 510 pieces of a text: the last 12 words were truncated.",)
+    long = "antidisestablishmentarianism" * 4
+    relevance = np.concatenate([why.relevance, np.zeros((1, 1), np.float32)], axis=1)
+    tokens = split(f"{why.text} {long}")
+    status, counts = (np.append(values, 0).astype(values.dtype) for values in (why.status, why.counts))
+    pieces = Pieces(("##x",), np.array([[0, 1]], np.int32), np.array([0]), why.relevance[:, :1])
+    return document_page(
+        replace(
+            why, tokens=tokens, status=status, counts=counts, relevance=relevance, scores=scores, ledger=ledger,
+            notes=notes, pieces=pieces,
+        )
+    )  # fmt: skip
+
+
+@cache
+def table_row() -> str:
+    """A row of a table: two columns of text under their names, which the model skips, and a column of numbers."""
+    text = "subject\nThe orbit of my doctor\n\nbody of the message\nNo pills, no shuttle."
+    names = [*range(1), *range(6, 10)]
+    status = [Status.SKIPPED if n in names else Status.READ for n in range(len(split(text)))]
+    why = make_explanation(text, labels=LABELS, targets=(13,), status=status, document_id="17")
+    ledger = {**why.ledger, ("output", "column number of lines"): np.array([0.25], np.float32)}
+    return document_page(replace(why, ledger=ledger, scores=why.scores + np.float32(0.25)))
+
+
 PAGES = {
     "document": lambda: document(False),
     "many": lambda: document(True),
@@ -125,6 +187,10 @@ PAGES = {
     "comparison": comparison,
     "evaluation": evaluation,
     "notebook": notebook,
+    "several": several,
+    "no label": unlabeled,
+    "transformer": transformer,
+    "table row": table_row,
 }
 """Kind of page -> its HTML."""
 
@@ -143,5 +209,9 @@ KINDS = (
     slow("comparison"),
     slow("evaluation"),
     slow("notebook"),
+    slow("several"),
+    slow("no label"),
+    slow("transformer"),
+    slow("table row"),
 )
 """The keys of :data:`PAGES` as parameters of a test."""

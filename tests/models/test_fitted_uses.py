@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import skops.io
 import torch
@@ -19,6 +20,7 @@ from sklearn.decomposition import NMF, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
@@ -31,12 +33,18 @@ from test_fitted_models import rows
 from toys import LABELS, TEXTS
 
 import textlrp
+from textlrp.bulk import BatchExplainer
 from textlrp.errors import ModelError
+from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.explainers.explain import explain
+from textlrp.explanation_data import from_dict
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Gamma, Zero
 from textlrp.models.pipeline.links import interpolated
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
+from textlrp.records import Document
+from textlrp.reports.corpus.report_files import list_page
+from textlrp.store import read, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 MODELS: dict[str, Callable[[], Any]] = {
@@ -252,6 +260,44 @@ def test_predictions_other_than_the_highest_score_are_noted() -> None:
         differs += noted
     threshold = fitted(CountVectorizer(), FixedThresholdClassifier(lr(), threshold=0.9), classes=2)
     assert "before its decision threshold" in explain(threshold, TEXT).notes[0]
+
+
+def biased() -> LogisticRegression:
+    return LogisticRegression(C=1e-3, class_weight={0: 3, 1: 1, 2: 1})
+
+
+OTHERWISE: dict[str, Callable[[], Any]] = {
+    "calibrated": lambda: fitted(CountVectorizer(), calibrated()),
+    "threshold": lambda: fitted(CountVectorizer(), FixedThresholdClassifier(lr(), threshold=0.95), classes=2),
+    # two of three classifiers always vote for the first class; the third one is surer
+    "vote": lambda: fitted(
+        CountVectorizer(),
+        VotingClassifier([("a", LogisticRegression(C=1000)), *((name, biased()) for name in "bc")]),
+    ),
+}
+
+
+@every("name", OTHERWISE)
+def test_pages_reports_tables_and_evaluation_have_the_predictions_of_the_model(name: str, tmp_path: Path) -> None:
+    model = OTHERWISE[name]()
+    texts = [*TEXTS[:16], TEXT, "car doctor", "moon doctor car", "the", "engine pill orbit"]
+    documents = [Document(str(n), text, LABELS[n % 16]) for n, text in enumerate(texts)]
+    predicted = model.predict(texts).tolist()
+    whys = list(explain(model, documents))
+    assert [why.labels[why.predicted] for why in whys] == [*map(str, predicted)]
+    assert [why.targets for why in whys] == [(why.predicted,) for why in whys]
+    assert any(why.own_prediction is not None for why in whys)
+    assert all(score_gap(why) < 1e-9 for why in whys)
+    for why in whys:
+        assert f"<strong><bdi>{why.labels[why.predicted]}</bdi></strong>" in why.to_html().partition("<main>")[0]
+        assert from_dict(why.to_dict()).predicted == why.predicted
+    correct = sum(document.label == own for document, own in zip(documents, predicted, strict=True))
+    assert f"({correct} of {len(texts)} labeled documents)" in list_page(whys)
+    for file in ("whys.jsonl", "whys.parquet"):
+        assert [why.predicted for why in read(write(whys, tmp_path / file))] == [why.predicted for why in whys]
+    table = BatchExplainer(pipeline_model(model))(pa.table({"text": texts}))
+    assert table["predicted"].to_pylist() == [*map(str, predicted)]
+    assert score_corpus(pipeline_model(model), documents).accuracy == pytest.approx(correct / len(texts))
 
 
 def test_rows_of_two_classes_are_minus_f_and_f() -> None:

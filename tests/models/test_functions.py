@@ -407,7 +407,7 @@ def test_pages_and_files_name_probabilities(tmp_path: Path) -> None:
     assert "before softmax" not in fragment
     plain = only(count)
     assert "All classes · score<" in plain.to_html()
-    assert "rest (joint effects of words, and the score without words)" in only(second(share), "dog cat").to_html()
+    assert "not accounted for by this method" in only(second(share), "dog cat").to_html()
     assert "intercept of the regression" in only(count, method="lime").to_html()
     for name in ("whys.jsonl", "whys.parquet"):
         back = list(store.read(store.write(whys, tmp_path / name)))

@@ -34,7 +34,13 @@ def several(scores: list[float], true: tuple[str, ...] | None, document_id: str 
     why = make_explanation(labels=LABELS, targets=(0, 1, 2), probabilities=None)
     values, thresholds = (np.array(each, dtype=np.float32) for each in (scores, [0.5, 0.0, -1.0]))
     return replace(
-        why, document_id=document_id, scores=values, thresholds=thresholds, true_labels=true, true_label=None
+        why,
+        document_id=document_id,
+        scores=values,
+        thresholds=thresholds,
+        true_labels=true,
+        true_label=None,
+        score_name="score",
     )
 
 
@@ -65,7 +71,7 @@ def test_the_document_page_names_all_predicted_and_true_labels() -> None:
     assert "Predicted labels: <strong><bdi>space</bdi></strong>" in page
     assert ", <strong><bdi>law</bdi></strong> (score 1.00, threshold 0.50)." in page
     page = document_page(NONE)
-    assert "No label is predicted." in page
+    assert "No label reaches its threshold." in page
     assert "True labels: <strong><bdi>no label</bdi></strong> (✓&nbsp;correct)." in page
     assert "(not all are classes of the model)." in document_page(UNKNOWN)
     assert "True label" not in document_page(UNLABELED).partition("<footer>")[0]
@@ -99,13 +105,55 @@ def test_a_comparison_names_the_labels_of_both_sides() -> None:
     assert "Predicted labels: <strong><bdi>law, space</bdi></strong>" in page
 
 
+def of_one_label(why: Explanation, **fields: Any) -> Explanation:
+    return replace(why, targets=(0,), relevance=why.relevance[:1], ledger={}, **fields)
+
+
+def test_a_comparison_measures_label_sets_as_a_report_does() -> None:
+    one = [of_one_label(each) for each in EVERY]
+    other = [of_one_label(each, model="other", scores=each.scores + np.float32(0.5)) for each in EVERY]
+    page = comparison_page(zip(one, other, strict=True), names=("A", "B"))
+    for name, whys in (("A", one), ("B", other)):
+        measures = re.search(r"Micro F1 (\S+), macro F1 (\S+), subset", list_page(whys))
+        assert measures
+        assert f'<bdi>{name}</bdi></th> <td class="num">{measures[1]}</td> <td class="num">{measures[2]}</td>' in page
+    assert "documents have the same predicted labels" in page
+    assert 'class="num">subset accuracy</th>' in page
+    assert "Accuracy" not in page.partition("<footer>")[0]
+    assert "predicted class" not in page.partition("<footer>")[0].lower()
+    assert all(f"<dt>{term}</dt>" in page for term in ("threshold", "F1", "subset accuracy"))
+    same = comparison_page(zip(one, [replace(each, rule="Zero()") for each in one], strict=True))
+    assert "Subset accuracy of the model: 66.7% (3 labeled documents)." in same
+    single = [replace(each, model="other", thresholds=None, true_labels=None, true_label="law") for each in one]
+    mixed = comparison_page(zip(one, single, strict=True), names=("A", "B"))
+    assert "One of the models predicts a single class" in mixed
+    assert "micro F1" not in mixed.partition("<footer>")[0]
+
+
+def test_bars_have_the_threshold_of_each_label_and_begin_with_the_explained_one() -> None:
+    page = document_page(NONE)
+    (bars,) = re.findall(r'<div class="rows">.*?</fieldset>', page, re.DOTALL)
+    shown = re.findall(
+        r"<bdi title=[^>]*>(.*?)</bdi>.*?left:([\d.]+)%.*?num\">(.*?)</span>.*?soft\">(.*?)</span>", bars
+    )
+    # from -2 to 0.5; relative to the thresholds: -0.25, -1, -2
+    assert shown == [
+        ("law", "100.0", "0.25", "≤ 0.50"), ("space", "40.0", "−2.00", "≤ −1.00"), ("med", "80.0", "−2.00", "≤ 0.00"),
+    ]  # fmt: skip
+    assert NONE.labels[NONE.targets[NONE.row()]] == "law"
+    assert "Label to explain · score, threshold" in page
+    assert "Score: 0.25, threshold 0.50" in page
+    assert "&gt; 0.00" in document_page(WRONG) or "> 0.00" in document_page(WRONG)
+    assert "threshold" not in document_page(make_explanation()).partition("<footer>")[0].partition("<main>")[2]
+
+
 def test_the_terminal_names_them() -> None:
     out = StringIO()
     print_explanation(WRONG, Console(file=out, width=120))
     assert out.getvalue().startswith(
         "2: predicted label med (score 2.00, threshold 0.00) (✗ incorrect, true labels: law, med)"
     )
-    assert label_set_sentence(NONE, 2) == "no label is predicted (✓ correct)"
+    assert label_set_sentence(NONE, 2) == "no label reaches its threshold (✓ correct)"
     assert label_set_sentence(UNLABELED, 2).endswith(
         "med (score 1.00, threshold 0.00), law (score 1.00, threshold 0.50)"
     )

@@ -306,7 +306,9 @@ def test_tables_of_older_versions_are_refused_by_name_and_replaced(metadata: byt
     assert len(list(store.read(path))) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"start": "middle"}, {"target_notes": ["a", "b"]}, {"notes": [1]}])
+@pytest.mark.parametrize(
+    "wrong", [{"start": "middle"}, {"target_notes": ["a", "b"]}, {"notes": [1]}, {"own_prediction": 99}]
+)
 def test_an_inconsistent_start_or_notes_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "wrong.jsonl"
     path.write_text(json.dumps(make_explanation().to_dict() | wrong) + "\n")

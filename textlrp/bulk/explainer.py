@@ -22,6 +22,7 @@ from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
+from textlrp.models.abilities import own_predictions_of
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
@@ -148,11 +149,15 @@ class BatchExplainer:
         rows: dict[int, TableRow] = {}
         # pieces of a block contain documents of similar length, so they are not in input order
         for indexes, piece, found in relevance_in_batches(self._model, batch, self._target, None, self._settings):
+            own = own_predictions_of(self._model, piece, np.stack([each.scores for each in found]))
             for place, (n, explained) in enumerate(zip(indexes, found, strict=True)):
-                rows[n] = self._row(block[n], positions[n], piece, place, explained)
+                best = highest_position(explained.scores, self._thresholds) if own is None else int(own[place])
+                rows[n] = self._row(block[n], positions[n], piece, place, explained, best)
         return (rows[n] for n in range(len(block)))
 
-    def _row(self, document: Document, position: int, batch: Batch, n: int, explained: DocumentRelevance) -> TableRow:
+    def _row(
+        self, document: Document, position: int, batch: Batch, n: int, explained: DocumentRelevance, best: int
+    ) -> TableRow:
         reading = batch.readings[n]
         several, chosen = self._thresholds is not None, predicted_positions(explained.scores, self._thresholds)
         absorbed = np.zeros(len(explained.targets), explained.relevance.dtype)
@@ -162,7 +167,7 @@ class BatchExplainer:
             row=position,
             document_id=document.id,
             true_label=None if several else label_text(document.label),
-            predicted=self.metadata.classes[highest_position(explained.scores, self._thresholds)],
+            predicted=self.metadata.classes[best],
             scores=explained.scores,
             targets=[t[0] if isinstance(t, tuple) else t for t in explained.targets],
             versus=[t[1] if isinstance(t, tuple) else -1 for t in explained.targets],

@@ -27,7 +27,6 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
-from textlrp.predicted import predicted_positions
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
@@ -121,7 +120,7 @@ def _predicted_and_other(why: Explanation) -> Explanation:
     """
     best = why.predicted
     if why.thresholds is not None:
-        labels = predicted_positions(why.scores, why.thresholds) or (best,)
+        labels = why.predicted_positions or (best,)
         true_labels = [why.labels.index(name) for name in why.true_labels or () if name in why.labels]
         kept = list(dict.fromkeys((*labels, *true_labels)))
         rest = (c for c in np.argsort(why.thresholds - why.scores, kind="stable").tolist() if c not in kept)

@@ -16,9 +16,8 @@ from rich.text import Text
 from textlrp.cli.terminal_text import NO_BREAK, UnbrokenText, harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
-from textlrp.predicted import predicted_positions
 from textlrp.relevant_words import WordRelevance
-from textlrp.reports.balance import score_breakdowns
+from textlrp.reports.balance import ScoreBreakdown, score_breakdowns
 from textlrp.reports.class_rows import probability_of
 from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.outcomes import label_set_sentence
@@ -65,14 +64,15 @@ def print_explanation(
         console.print(_target_table(explanation, top_k or 4))
     if explanation.phrases:
         console.print(_phrase_table(explanation, top_k or 10))
-    for note in _notes(explanation):
+    breakdown = score_breakdowns(explanation)[row]
+    for note in _notes(explanation, breakdown):
         console.print(note)
-    console.print(_score_breakdown(explanation, row))
+    console.print(_score_breakdown(explanation, row, breakdown))
     console.print()
 
 
-def _notes(explanation: Explanation) -> list[Text]:
-    """Each note once; a note about some of several targets begins with their names."""
+def _notes(explanation: Explanation, breakdown: ScoreBreakdown) -> list[Text]:
+    """Each note and remark once; a note about some of several targets begins with their names."""
     found: list[str] = list(explanation.notes)
     targets_of: dict[str, list[str]] = {}
     for name, note in zip(explanation.target_names, explanation.target_notes, strict=False):
@@ -80,16 +80,16 @@ def _notes(explanation: Explanation) -> list[Text]:
             targets_of.setdefault(note, []).append(name)
     for note, names in targets_of.items():
         found.append(f"{', '.join(names)}: {note}" if len(explanation.targets) > 1 else note)
-    return [Text.assemble(("note: ", "bold"), printable(note)) for note in found]
+    return [Text.assemble(("note: ", "bold"), printable(note)) for note in (*found, *breakdown.remarks)]
 
 
-def _score_breakdown(explanation: Explanation, row: int) -> Text:
+def _score_breakdown(explanation: Explanation, row: int, breakdown: ScoreBreakdown) -> Text:
     """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
     names = " − ".join(map(printable, names_of(explanation, row)))
     what = "score breakdown" if len(explanation.targets) == 1 else f"score breakdown ({names})"
     if isinstance(explanation.targets[row], tuple):
         what = f"score difference {names}"
-    return Text(f"{what}: {score_breakdowns(explanation)[row].line}", style="dim")
+    return Text(f"{what}: {breakdown.line}", style="dim")
 
 
 def _phrase_table(explanation: Explanation, count: int) -> Table:
@@ -174,7 +174,7 @@ def _target_table(explanation: Explanation, count: int) -> Table:
         _new_table("class", "score", "supports the class", "opposes the class"),
         _score_digits(explanation),
     )
-    chosen = predicted_positions(explanation.scores, explanation.thresholds)
+    chosen = explanation.predicted_positions
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] in chosen
         table.add_row(
@@ -191,7 +191,7 @@ def _target_table(explanation: Explanation, count: int) -> Table:
 def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
     lines, digits = UnbrokenText(), _score_digits(explanation)
-    chosen = predicted_positions(explanation.scores, explanation.thresholds)
+    chosen = explanation.predicted_positions
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] in chosen else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]), digits)}\n", bold)

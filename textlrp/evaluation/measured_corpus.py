@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from textlrp.explainers.targets import Index
 from textlrp.label_measures import LabelCounts
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
-from textlrp.models.abilities import batch_limits
+from textlrp.models.abilities import batch_limits, own_predictions_of
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
@@ -48,6 +48,9 @@ class ScoredCorpus:
     A multi-label model is measured on one label of each document, ``predicted``: the one with the highest score
     relative to its threshold. ``true_label`` is the same if it is one of the true labels, else the first of these, or
     -1. ``counts`` are then those of all labels.
+
+    All measures follow the scores. ``own_predicted`` (N,) are the classes that the model itself predicts, for its
+    accuracy; None if it is multi-label.
     """
 
     model: Classifier
@@ -57,6 +60,7 @@ class ScoredCorpus:
     true_label: NDArray[np.int64]
     scores: Array
     counts: LabelCounts | None = None
+    own_predicted: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.true_label)
@@ -72,7 +76,8 @@ class ScoredCorpus:
         """The accuracy on the documents whose labels the model knows; multi-label: the subset accuracy."""
         if self.counts is not None:
             return self.counts.subset_accuracy
-        return float((self.predicted == self.true_label)[self.true_label >= 0].mean())
+        predicted = self.predicted if self.own_predicted is None else self.own_predicted
+        return float((predicted == self.true_label)[self.true_label >= 0].mean())
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -119,6 +124,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     several = thresholds_of(model) is not None
     true_sets: list[list[int]] = []
     scores: list[tuple[NDArray[np.int64], Array]] = []
+    own: list[NDArray[np.int64] | None] = []
     rest = iter(documents)
     while block := list(islice(rest, SORTED_TOGETHER)):
         begin = len(ids)
@@ -133,6 +139,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             batches.append(encoded.select(chosen))
             rows.append(np.array(chosen, dtype=np.int64) + begin)
             scores.append((rows[-1], model.scores(batches[-1])))
+            own.append(own_predictions_of(model, batches[-1], scores[-1][1]))
     if not ids:
         raise DataError("documents must contain at least 1 document to measure on; got none.")
     if max(chain.from_iterable(true_sets), default=-1) < 0:
@@ -146,7 +153,12 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
         all_scores[batch_rows] = batch_scores
     if not several:
         true_label = np.array([labels[0] for labels in true_sets], dtype=np.int64)
-        return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_label, all_scores)
+        corpus = ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_label, all_scores)
+        own_predicted = corpus.predicted
+        for batch_rows, of_batch in zip(rows, own, strict=True):
+            if of_batch is not None:
+                own_predicted[batch_rows] = of_batch
+        return replace(corpus, own_predicted=own_predicted)
     true_label, counts = _of_label_sets(model, true_sets, all_scores)
     return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_label, all_scores, counts)
 

@@ -24,7 +24,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import propagate_fused
 from textlrp.lrp.starts import Start, Started, started
 from textlrp.lrp.trace import Propagated, one_hot_seed, propagate
-from textlrp.models.abilities import Passes
+from textlrp.models.abilities import Passes, own_predictions_of
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
@@ -115,7 +115,7 @@ def _explain_by_lrp(
     fast = None if settings.fast is None else settings.fast(batch)
     if fast is not None:
         scores = _checked_scores(fast.scores, model, batch)
-        targets_of_each = _resolve(target, targets_per_document, model, scores)
+        targets_of_each = _resolve(target, targets_per_document, model, batch, scores)
         propagated = fast.propagate(_seed(fast.scores, targets_of_each))
         return _of_each_text(propagated, batch, scores, targets_of_each)
     if len(batch) > model.max_texts_per_trace:
@@ -130,7 +130,7 @@ def _explain_by_lrp(
         ]
     trace = settings.trace(batch)
     scores = _checked_scores(trace.scores, model, batch)
-    targets_of_each = _resolve(target, targets_per_document, model, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, batch, scores)
     begun = started(trace, settings.composite, settings.start)
     trace = begun.trace
     if not settings.phrases and trace.windows is not None:
@@ -216,7 +216,7 @@ def _explain_by_other_method(
     assert settings.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(settings.dtype or scores.dtype)
-    targets_of_each = _resolve(target, targets_per_document, model, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, batch, scores)
     needed = [classes_of_targets(targets) for targets in targets_of_each]
     classes = [each.classes for each in needed]
     attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
@@ -228,8 +228,14 @@ def _explain_by_other_method(
     return explained, [values for each in explained for values in (each.relevance, *each.ledger.values())]
 
 
-def _resolve(target: Any, per_document: list[Any] | None, model: Classifier, scores: Array) -> list[_Targets]:
-    classes, thresholds = model.classes_, thresholds_of(model)
+def _resolve(
+    target: Any, per_document: list[Any] | None, model: Classifier, batch: Batch, scores: Array
+) -> list[_Targets]:
+    classes, thresholds, own = model.classes_, thresholds_of(model), own_predictions_of(model, batch, scores)
     if per_document is None:
-        return resolve_targets(target, classes, scores, thresholds)
-    return [resolve_targets(per_document[n], classes, scores[n : n + 1], thresholds)[0] for n in range(len(scores))]
+        return resolve_targets(target, classes, scores, thresholds, own)
+    found = []
+    for n, of_document in enumerate(per_document):
+        one = slice(n, n + 1)
+        found += resolve_targets(of_document, classes, scores[one], thresholds, None if own is None else own[one])
+    return found

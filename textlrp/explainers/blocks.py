@@ -21,6 +21,7 @@ from textlrp.lrp.kernels.threads import threads_for
 from textlrp.models.abilities import BatchLimits, OwnResults, batch_limits, own_results
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
+from textlrp.predicted import highest_position
 from textlrp.records import Document, Pieces, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
@@ -91,7 +92,11 @@ def _explanation(
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
     on_tokens[:, reading.positions] = explained.relevance
     by_lrp, several = settings.method is None, thresholds is not None
+    own_prediction = None if several else int(own.predicted[n])
+    if own_prediction == highest_position(explained.scores, None):
+        own_prediction = None
     entries = np.array(list(explained.ledger.values())) if explained.ledger else np.zeros((0, 1))
+    note = prediction_note(explained.scores, labels, thresholds) if own_prediction is None else ()
     return Explanation(
         document_id=document.id,
         tokens=reading.tokens,
@@ -111,7 +116,7 @@ def _explanation(
         true_label=None if several else label_text(document.label),
         start=explained.start,
         score_name=settings.score_name,
-        notes=(*own.notes[n], *explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
+        notes=(*own.notes[n], *explained.remarks, *note),
         target_notes=notes_of_targets(
             explained.targets,
             labels,
@@ -126,6 +131,7 @@ def _explanation(
         thresholds=thresholds.astype(explained.scores.dtype) if thresholds is not None else None,
         true_labels=label_texts(document.label) if several else None,
         pieces=_pieces(batch, n, explained.pieces),
+        own_prediction=own_prediction,
     )
 
 

@@ -36,10 +36,7 @@ def prediction_note(scores: Array, labels: Sequence[str], thresholds: Array | No
         if predicted_positions(scores, thresholds):
             return ()
         nearest = labels[highest_position(scores, thresholds)]
-        return (
-            f"No label is predicted, because no score is above its threshold. {nearest} has the highest score "
-            "relative to its threshold.",
-        )
+        return (f"No label is predicted. {nearest} has the score that is closest to its threshold.",)
     highest = scores == scores.max()
     if np.count_nonzero(highest) < 2:
         return ()

@@ -50,15 +50,22 @@ def targets_from_text(targets: Sequence[str], versus: str | None = None) -> list
 
 
 def resolve_targets(
-    target: Any, classes: NDArray[Any], scores: NDArray[Any], thresholds: NDArray[Any] | None = None
+    target: Any,
+    classes: NDArray[Any],
+    scores: NDArray[Any],
+    thresholds: NDArray[Any] | None = None,
+    own: NDArray[np.int64] | None = None,
 ) -> list[tuple[Target, ...]]:
     """Return the targets of each of N documents, as positions in ``classes``.
 
     ``target`` is None (the predicted class), a label, :class:`Index`, a tuple (A, B), ``"all"``, or a list of these;
     ``scores`` (N, C). With ``thresholds`` (C,) of a multi-label model, None is all predicted labels, or the label
-    with the highest score relative to its threshold if none is predicted. Raises :class:`TargetError` for a class
+    with the highest score relative to its threshold if none is predicted. ``own`` (N,) are the classes that the model
+    itself predicts, if these may not have the highest scores. Raises :class:`TargetError` for a class
     that does not exist.
     """
+    if target is None and own is not None:
+        return [(position,) for position in own.tolist()]
     if target is None:
         return [predicted_positions(row, thresholds) or (highest_position(row, thresholds),) for row in scores]
     if isinstance(target, list):
@@ -66,7 +73,7 @@ def resolve_targets(
             raise TargetError(
                 'target must name at least one class; got []. Pass a label, "all", or None for the predicted class.'
             )
-        per_document = [resolve_targets(single, classes, scores, thresholds) for single in target]
+        per_document = [resolve_targets(single, classes, scores, thresholds, own) for single in target]
         return [sum((single[n] for single in per_document), ()) for n in range(len(scores))]
     if isinstance(target, str) and target == "all" and target not in classes.tolist():
         return [tuple(range(len(classes)))] * len(scores)

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.gradients.gradient_rules import gradient_rules
 from textlrp.lrp.trace import Propagated
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
 
@@ -71,9 +72,18 @@ def notes_of_text(model: Classifier, batch: Batch, n: int) -> tuple[str, ...]:
 
 
 def score_name_of(model: Classifier) -> str:
-    """Return what the scores of a model are, in words."""
-    name: str = getattr(model, "score_name", BEFORE_SOFTMAX)
-    return name
+    """Return what the scores of a model are, in words: of a function its ``score_name``.
+
+    The scores of all other models are called before softmax only if a softmax turns them into the probabilities.
+    Those of a support vector machine, of a logistic function for each class, or of several labels are just scores.
+    """
+    named: str | None = getattr(model, "score_name", None)
+    if named is not None:
+        return named
+    examples = np.linspace([-1.0, 2.0], [1.0, -0.5], len(model.classes_), axis=1)
+    found = model.probabilities(examples) if thresholds_of(model) is None else None
+    follows = found is not None and np.allclose(found, torch.from_numpy(examples).softmax(dim=1).numpy(), atol=1e-6)
+    return BEFORE_SOFTMAX if follows else "score"
 
 
 class OwnResults(NamedTuple):
@@ -100,6 +110,12 @@ def own_results(model: Classifier, batch: Batch, scores: NDArray[Any]) -> OwnRes
         return found
     notes = tuple(notes_of_text(model, batch, n) for n in range(len(batch)))
     return OwnResults(scores.argmax(axis=1), model.probabilities(scores), notes)
+
+
+def own_predictions_of(model: Classifier, batch: Batch, scores: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Return the positions (N,) of the classes that a model itself predicts, if it may not be the highest score."""
+    found = own_results(model, batch, scores).predicted if hasattr(model, "own_results") else None
+    return None if thresholds_of(model) is not None else found
 
 
 def texts_of_rows(model: Classifier, texts: Any) -> Any:

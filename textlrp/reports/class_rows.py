@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from textlrp.explanation import Explanation
-from textlrp.predicted import predicted_positions
 from textlrp.reports.numbers import number, percentage
 
 
@@ -15,7 +14,9 @@ from textlrp.reports.numbers import number, percentage
 class ClassRow:
     """One class of the chart. The bar begins at ``left`` and has ``width`` percent of the chart.
 
-    ``row`` is the class's position among the explained targets, None if it is not explained.
+    ``row`` is the class's position among the explained targets, None if it is not explained. ``threshold`` is that of
+    a label of a multi-label model, with the sign of the comparison, and is drawn at ``mark`` percent; else both are
+    None.
     """
 
     name: str
@@ -24,17 +25,20 @@ class ClassRow:
     left: float
     width: float
     row: int | None
-    predicted: bool
-    true_label: bool
+    threshold: str | None
+    mark: float | None
 
 
 def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
-    """Return one row per class, the highest score first. All bars begin at the same zero line."""
+    """Return one row per class, the highest score first. All bars begin at the same zero line.
+
+    The labels of a multi-label model are in the order of their scores relative to their thresholds.
+    """
     scores = explanation.scores.astype(np.float64)
-    low, high = min(0.0, float(scores.min())), max(0.0, float(scores.max()))
+    thresholds = None if explanation.thresholds is None else explanation.thresholds.astype(np.float64)
+    drawn = scores if thresholds is None else np.concatenate([scores, thresholds])
+    low, high = min(0.0, float(drawn.min())), max(0.0, float(drawn.max()))
     extent = (high - low) or 1.0
-    chosen = predicted_positions(explanation.scores, explanation.thresholds)
-    true = (explanation.true_label,) if explanation.thresholds is None else explanation.true_labels or ()
     rows = {target: row for row, target in enumerate(explanation.targets)}
     return tuple(
         ClassRow(
@@ -44,11 +48,15 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
             left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
             width=round(100 * abs(float(scores[c])) / extent, 1),
             row=rows.get(c),
-            predicted=c in chosen,
-            true_label=explanation.labels[c] in true,
+            threshold=None if thresholds is None else _against(float(scores[c]), float(thresholds[c]), digits),
+            mark=None if thresholds is None else round(100 * (float(thresholds[c]) - low) / extent, 1),
         )
-        for c in np.argsort(-scores, kind="stable").tolist()
+        for c in np.argsort((0.0 if thresholds is None else thresholds) - scores, kind="stable").tolist()
     )
+
+
+def _against(score: float, threshold: float, digits: int) -> str:
+    return f"{'>' if score > threshold else '≤'} {number(threshold, digits)}"
 
 
 def probability_of(explanation: Explanation, position: int) -> str | None:

@@ -7,11 +7,16 @@ To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then g
 
 from __future__ import annotations
 
+REMAINDER = "not accounted for by this method"
+"""The part of a score breakdown that makes it sum to the score, for methods whose relevance does not."""
+
 TERMS: dict[str, str] = {
-    "score": "The number that the model computes for a class; the highest wins. Softmax turns scores into "
-    "probabilities.",
-    "relevance": "The part of the score that is assigned to a word. Relevance and absorbed parts sum to the score.",
-    "predicted class": "The class with the highest score.",
+    "score": "The number that the model computes for a class; the highest wins. Where a page names a "
+    "softmax, it turns scores into probabilities.",
+    "relevance": "The part of the score that is assigned to a word. With LRP, relevance and absorbed parts sum to "
+    "the score.",
+    "predicted class": "The class that the model predicts: the one with the highest score, unless a note names "
+    "another.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
     "label, else incorrect (✗).",
     "predicted labels": "Multi-label: all labels with a score above their threshold. They are correct (✓) if "
@@ -26,6 +31,8 @@ TERMS: dict[str, str] = {
     "absorb. Shown numbers are rounded.",
     "absorbed": "The part of the score that belongs to no word: relevance of a bias, of a rule’s stabilizer or of "
     "ignored words.",
+    REMAINDER: "Of methods whose relevance does not sum to the score, such as occlusion: the score minus all other "
+    "parts of its breakdown.",
     "bias": "A constant that the model adds to a score, whatever the text.",
     "stabilizer": "A tiny number that a rule adds so that it never divides by 0. Its share is normally 0.",
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
@@ -98,6 +105,8 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
     ),
     "document": (*_EVERY_PAGE, *_DOCUMENT),
     "label sets": _LABEL_SETS,
+    "compared label sets": (*_LABEL_SETS, "F1", "subset accuracy"),
+    "other methods": (REMAINDER,),
     "transformer": ("piece", "special token", "position embedding, token-type embedding", "softmax of attention"),
     "list": (
         *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",
@@ -113,7 +122,8 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Kind of page -> the terms of its glossary. The index of a report folder is of the kind ``list``.
 
-The last two kinds are added to ``document`` for a multi-label model and for a transformer.
+The kinds ``label sets``, ``transformer`` and ``other methods`` are added to the others where they apply, and
+``compared label sets`` to ``comparison``.
 """
 
 

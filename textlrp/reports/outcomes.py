@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textlrp.explanation import Explanation
-from textlrp.predicted import predicted_positions
 from textlrp.reports.numbers import number, percentage
 
 NO_LABEL = "no label"
@@ -24,7 +23,7 @@ class PredictedLabel:
 
 def predicted_text(explanation: Explanation) -> str:
     """Return the predicted class; multi-label: all predicted labels, in the order of the model's labels."""
-    chosen = set(predicted_positions(explanation.scores, explanation.thresholds))
+    chosen = set(explanation.predicted_positions)
     return ", ".join(name for c, name in enumerate(explanation.labels) if c in chosen) or NO_LABEL
 
 
@@ -50,6 +49,17 @@ def is_correct(explanation: Explanation) -> bool | None:
     return set(true) == set(explanation.predicted_labels)
 
 
+def label_positions(explanation: Explanation) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the true and the predicted labels of a multi-label model, as positions in the model's labels.
+
+    None for other models, if the true labels are unknown, or if one is not a class of the model.
+    """
+    if explanation.thresholds is None or is_correct(explanation) is None:
+        return None
+    true = tuple(explanation.labels.index(name) for name in explanation.true_labels or ())
+    return true, explanation.predicted_positions
+
+
 def predicted_label_rows(explanation: Explanation, digits: int) -> tuple[PredictedLabel, ...] | None:
     """Return the predicted labels of a multi-label model, the highest above its threshold first; else None."""
     thresholds, probabilities = explanation.thresholds, explanation.probabilities
@@ -62,7 +72,7 @@ def predicted_label_rows(explanation: Explanation, digits: int) -> tuple[Predict
             number(float(thresholds[c]), digits),
             None if probabilities is None else percentage(float(probabilities[c])),
         )
-        for c in predicted_positions(explanation.scores, thresholds)
+        for c in explanation.predicted_positions
     )
 
 
@@ -73,7 +83,9 @@ def label_set_sentence(explanation: Explanation, digits: int) -> str:
         f"{'' if each.probability is None else f', probability {each.probability}'})"
         for each in predicted_label_rows(explanation, digits) or ()
     ]
-    sentence = f"predicted label{'s' * (len(found) > 1)} {', '.join(found)}" if found else "no label is predicted"
+    sentence = (
+        f"predicted label{'s' * (len(found) > 1)} {', '.join(found)}" if found else "no label reaches its threshold"
+    )
     true, correct = true_text(explanation), is_correct(explanation)
     if true is None:
         return sentence

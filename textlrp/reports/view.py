@@ -57,7 +57,8 @@ MAX_SENTENCE_TEXT = 100_000
 class TargetView:
     """One explained class, or the contrast of class ``name`` with class ``other_name``.
 
-    ``quantity`` is the noun for ``score``, such as "probability". ``centered`` is the score minus the mean over
+    ``quantity`` is the noun for ``score``, such as "probability". ``threshold`` is that of a label of a multi-label
+    model, else None. ``centered`` is the score minus the mean over
     classes if propagation started from that, else None.
     """
 
@@ -66,6 +67,7 @@ class TargetView:
     other_name: str | None
     quantity: str
     score: str
+    threshold: str | None
     probability: str | None
     centered: str | None
     supporting: tuple[TopRow, ...]
@@ -179,15 +181,18 @@ def _target_views(explanation: Explanation, digits: int) -> tuple[TargetView, ..
             other_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
             quantity=quantity_of(explanation),
             score=number(float(explanation.target_scores[row]), digits),
+            threshold=None
+            if isinstance(target, tuple) or explanation.thresholds is None
+            else number(float(explanation.thresholds[target]), digits),
             probability=None if isinstance(target, tuple) else probability_of(explanation, target),
             centered=number(float(explanation.start_scores[row]), digits, signed=True)
-            if breakdown.mean is not None
+            if breakdown.centered
             else None,
             supporting=top_rows(sums.words, sums.sums[row], sums.counts, 1.0),
             opposing=top_rows(sums.words, sums.sums[row], sums.counts, -1.0),
             breakdown=breakdown,
             phrases=top_phrases(explanation, row),
-            notes=explanation.notes_of(row),
+            notes=(*explanation.notes_of(row), *breakdown.remarks),
         )
         for row, (target, breakdown) in enumerate(
             zip(explanation.targets, score_breakdowns(explanation), strict=True)

@@ -40,8 +40,12 @@ def quantity_of(explanation: Explanation) -> str:
 
 def more_terms(explanation: Explanation) -> tuple[str, ...]:
     """Return the kinds of terms that the glossary of a document needs besides those of every document."""
-    kinds = {"label sets": explanation.thresholds, "transformer": explanation.pieces}
-    return tuple(kind for kind, value in kinds.items() if value is not None)
+    kinds = {
+        "label sets": explanation.thresholds is not None,
+        "transformer": explanation.pieces is not None,
+        "other methods": explanation.method != "lrp",
+    }
+    return tuple(kind for kind, applies in kinds.items() if applies)
 
 
 def method_title(explanation: Explanation) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.explanation_data import from_dict
+from textlrp.predicted import highest_position
 from textlrp.store.columns import LABEL_SETS_SCHEMA, WHOLE_SCHEMA, RunMetadata, arrow_table
 
 ROWS_PER_TABLE = 32
@@ -88,6 +89,11 @@ def explanation_of(row: Mapping[str, pa.Scalar], metadata: RunMetadata | None) -
             "phrases": [],
             "notes": (*metadata.notes, REBUILT),
         }
+    labels, predicted = tuple(data["labels"]), data["predicted"]
+    highest = labels[highest_position(data["scores"], None)]
+    # a label that is no valid Unicode is stored differently as a value, so it is not found
+    if data.get("thresholds") is None and predicted != highest and predicted in labels:
+        data["own_prediction"] = labels.index(predicted)
     return from_dict(data)
 
 

@@ -47,7 +47,7 @@ def _read_lines(path: Path) -> Iterator[Explanation]:
 
 
 _KEYS = {field.name for field in fields(Explanation)} - {"tokens"} | {"text", "spans", "forms", "dtype"}
-_ADDED = ("start", "notes", "target_notes", "score_name", "thresholds", "true_labels", "pieces")
+_ADDED = ("start", "notes", "target_notes", "score_name", "thresholds", "true_labels", "pieces", "own_prediction")
 
 
 JSON_LINES = Format(json_lines(KIND_NAME, _KEYS, added=_ADDED), _write_lines, _read_lines)

@@ -58,6 +58,7 @@ def consistent(explanation: Explanation, where: str) -> Explanation:
     """
     e, count, length = explanation, len(explanation.targets), len(explanation.tokens)
     positions = [p for t in e.targets for p in (t if isinstance(t, tuple) else (t,))]
+    positions += [] if e.own_prediction is None else [e.own_prediction]
     edges = e.tokens.spans.reshape(-1)
     fits = (
         count > 0

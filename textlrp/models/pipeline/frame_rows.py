@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from textlrp.errors import DataError, must_be
 from textlrp.records import Document
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameRow(Document):
-    """A row of a table.
+    """A row of a table. The names of its columns are skipped ranges of ``text``.
 
     ``values`` are the values of its columns by name. ``places`` are the (start, end) offsets of each text column in
     ``text``.
@@ -59,16 +61,20 @@ def _frame_row(values: Any, number: int, text_columns: Sequence[Any], other_colu
             f"row {number}: the table must have the column {missing[0]!r}, which the model reads; got the columns "
             f"{', '.join(map(repr, values))}. Pass the columns that the model was fitted on."
         )
-    text, places = "", {}
+    text, places, names = "", {}, []
     for column in text_columns:
         value = values[column]
         if not isinstance(value, str):
             what = must_be(f"row {number}: column {column!r}", "a text", value, "Write '' for an empty text.")
             raise DataError(what)
-        text += ("\n\n" if text else "") + (f"{column}\n" if len(text_columns) > 1 else "")
+        text += "\n\n" if text else ""
+        if len(text_columns) > 1:
+            names.append((len(text), len(text) + len(str(column))))
+            text += f"{column}\n"
         places[column] = (len(text), len(text) + len(value))
         text += value
-    return FrameRow(str(number + 1), text, values=dict(values), places=places)
+    skip = np.array(names, dtype=np.int32).reshape(-1, 2)
+    return FrameRow(str(number + 1), text, skip=skip, values=dict(values), places=places)
 
 
 def _no_table(value: Any, text_columns: Sequence[Any], other_columns: Sequence[Any]) -> DataError:

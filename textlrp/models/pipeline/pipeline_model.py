@@ -33,7 +33,6 @@ from textlrp.models.pipeline.stages import JointFeatures
 from textlrp.models.pipeline.step_values import Sources
 from textlrp.models.pipeline.unwrapped import reads_texts
 from textlrp.models.text_options import TORCH_DTYPES
-from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
 
 WEIGHTS_TOGETHER = 1 << 12
@@ -69,11 +68,6 @@ class PipelineModel:
     def thresholds_(self) -> Array | None:
         """The thresholds (C,) of a multi-label classifier, else None."""
         return self.decision.thresholds
-
-    @property
-    def score_name(self) -> str:
-        """What pages call the scores: no softmax follows them if the classifier predicts by other numbers."""
-        return "score" if self.decision.note or self._separate_probabilities else BEFORE_SOFTMAX
 
     @property
     def _separate_probabilities(self) -> bool:

@@ -27,7 +27,7 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
     if truncated:
         notes.append(
             f"The model reads at most {reader.room} pieces of a text: the last {truncated:,} words were truncated. "
-            "Pass windows=True to read them too."
+            "In Python, windows=True makes the model read them too."
         )
     if windows > 1:
         assert reader.room is not None

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
+from textlrp.label_measures import LabelCounts
 from textlrp.reports.balance import Fact
 from textlrp.reports.comparison.agreement import AlignedWords, aligned, correlation_text, overlap_text
 from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
@@ -23,6 +24,7 @@ from textlrp.reports.comparison.passages import runs_in_passage, shared_passage
 from textlrp.reports.marks import TextRun
 from textlrp.reports.naming import name_of
 from textlrp.reports.numbers import number, percentage
+from textlrp.reports.outcomes import label_positions
 from textlrp.reports.palette import Palette
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, today, write_page
@@ -54,7 +56,10 @@ class ComparedSide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The results of one pair, with its rendered part of the page. The explanations themselves are not kept."""
+    """The results of one pair, with its rendered part of the page. The explanations themselves are not kept.
+
+    ``several`` is whether each side is multi-label; ``same_class`` is whether both predict the same class or labels.
+    """
 
     item: Markup
     distance: float
@@ -62,6 +67,8 @@ class Compared:
     overlap: float | None
     same_class: bool
     correct: tuple[bool, bool] | None
+    several: tuple[bool, bool]
+    more_terms: tuple[str, ...]
 
 
 def comparison_page(
@@ -85,6 +92,7 @@ def comparison_page(
     colors = palette_of(palette)
     done: list[Compared] = []
     tallies: dict[str, Tally] = {}
+    counts: tuple[LabelCounts, LabelCounts] | None = None
     sides: tuple[ComparedSide, ComparedSide] | None = None
     version = ""
     for position, pair in enumerate(pairs):
@@ -92,6 +100,11 @@ def comparison_page(
         sides, version = sides or sides_of(pair, names), pair[0].version
         _check_same(sides, pair)
         done.append(_compared(pair, both, sides, f"d{position + 1}", colors))
+        first, second = map(label_positions, pair)
+        if first is not None and second is not None:
+            counts = counts or (LabelCounts(len(pair[0].labels)), LabelCounts(len(pair[1].labels)))
+            counts[0].add(*first)
+            counts[1].add(*second)
         count_words(tallies, both)
     if sides is None:
         raise DataError("pairs must contain at least one pair of explanations; got none. Check the input documents.")
@@ -102,6 +115,10 @@ def comparison_page(
         about=about,
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
+        more_terms=({"compared label sets"} if counts else set()).union(*(each.more_terms for each in done)),
+        several=done[0].several == (True, True),
+        mixed=done[0].several in ((True, False), (False, True)),
+        measures=counts and [[percentage(value) for value in (each.micro_f1, each.macro_f1)] for each in counts],
         words=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
         facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
@@ -175,6 +192,8 @@ def _compared(
         both.top_overlap,
         docs[0].predicted == docs[1].predicted,
         None if one is None or other is None else (one, other),
+        (docs[0].labels is not None, docs[1].labels is not None),
+        docs[0].more_terms + docs[1].more_terms,
     )
 
 

@@ -83,7 +83,7 @@ def galleries_page(
     a backup name. Raises the errors of :func:`gallery_page`.
     """
     colors = palette_of(palette)
-    parts, docs, most = [], [], 0
+    parts, docs, most, terms = [], [], 0, set[str]()
     for explanations in documents:
         part = shared_passage(_comparable(explanations), full_text=FULL_PANEL_TEXT, limit=PANEL_PASSAGE)
         panels = _panels(explanations, part, notes or {})
@@ -93,6 +93,7 @@ def galleries_page(
         )
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
+        terms.update(*(panel.doc.more_terms for panel in panels))
     if not docs:
         raise DataError("documents must contain at least one document; got none. Check the input.")
     shared = _SHARED_FACTS if len(docs) > 1 else ("document", "true label", *_SHARED_FACTS)
@@ -101,6 +102,7 @@ def galleries_page(
         title=title or (docs[0][0] if len(docs) == 1 else f"{len(docs):,} documents, {most} rules and methods"),
         many=len(docs) > 1,
         parts=parts,
+        more_terms=terms,
         facts=[fact for fact in docs[0][1] if fact.name in shared],
         palette=colors,
     )

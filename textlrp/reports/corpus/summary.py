@@ -16,13 +16,12 @@ from scipy.special import expit
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
 from textlrp.label_measures import LabelCounts
-from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
 from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import method_title, rule_title, snippet, start_title
+from textlrp.reports.view_titles import method_title, more_terms, rule_title, snippet, start_title
 
 ROW_WORDS = 3
 """Most relevant words listed in the row of a document."""
@@ -54,7 +53,7 @@ class Summary:
 
     ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
     a class of the model; ``probabilities`` is whether all documents have probabilities; ``several`` is whether the
-    model is multi-label.
+    model is multi-label; ``more_terms`` are additional kinds of terms for the glossary.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
@@ -63,6 +62,7 @@ class Summary:
     unknown_labels: int = 0
     probabilities: bool = True
     several: bool = False
+    more_terms: set[str] = field(default_factory=set)
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -74,13 +74,14 @@ class Summary:
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
         self.several = explanation.thresholds is not None
+        self.more_terms.update(more_terms(explanation))
         given = explanation.true_labels if self.several else explanation.true_label and (explanation.true_label,)
         known = None if given is None else set(given) <= set(explanation.labels)
         self.unknown_labels += known is False
         true = tuple(sorted(self.classes[name] for name in given)) if given is not None and known else None
         shown = explanation.row()
         self._settings = self._settings or _settings(explanation)
-        chosen = predicted_positions(explanation.scores, explanation.thresholds) if self.several else ()
+        chosen = explanation.predicted_positions if self.several else ()
         counted = [explanation.targets.index(c) for c in chosen if c in explanation.targets]
         self._words.add(with_targets(explanation, counted or [shown]))
         self.targets = max(self.targets, len(explanation.targets))
@@ -198,8 +199,6 @@ def _confidence(explanation: Explanation) -> float:
     if explanation.probabilities is not None:
         return float(explanation.probabilities[explanation.predicted])
     thresholds = 0.0 if explanation.thresholds is None else explanation.thresholds.astype(np.float64)
-    ordered = np.sort(explanation.scores.astype(np.float64) - thresholds)
-    if explanation.thresholds is not None:
-        return float(expit(ordered[-1]))
-    margin = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # a single score is compared with 0
-    return float(expit(margin))
+    relative, best = explanation.scores.astype(np.float64) - thresholds, explanation.predicted
+    others = np.delete(relative, best) if explanation.thresholds is None else np.zeros(0)
+    return float(expit(relative[best] - others.max(initial=-np.inf if len(others) else 0.0)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
-from textlrp.reports.balance import CAUSES
+from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
 from textlrp.reports.evaluation.tables import (
     MISSING,
@@ -185,7 +185,7 @@ def ledger_section(rows: list[Results]) -> Section:
         head("absorbed by", "text:step", "mean share", "largest share"),
         tuple(
             (
-                Cell(CAUSES.get(str(row["cause"]), str(row["cause"]))),
+                Cell(cause_name(str(row["cause"]))),
                 Cell(str(row.get("step") or ""), "soft"),
                 share_cell(row.get("mean_share")),
                 share_cell(row.get("largest_share")),
