@@ -76,8 +76,8 @@ def absorbed_constant(
 
     An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
     """
-    finite = torch.isfinite(constant)
-    constant = constant if bool(finite.all()) else torch.where(finite, constant, 0)
+    if not bool(constant.sum().isfinite()):
+        constant = torch.where(constant.isfinite(), constant, 0)
     if isinstance(multipliers, RowMultipliers):
         rows = multipliers
         by_row = (rows.base * rows.of_rows(constant)).sum(dim=-1, keepdim=True)
