@@ -88,7 +88,8 @@ def attention_gradient(operation: Operation) -> Tensor:
         raise operation.refuse("the fast engine supports attention within documents only.")
     spread = value if groups == 1 else value.repeat_interleave(groups, -3)
     spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
-    seen, scale, mixed = _without_masked(weights, scores)[0], _scale(operation, query), weights @ spread
+    seen = weights if added is None else _without_masked(weights, scores)[0]  # other masks are -inf: a weight of 0
+    scale, mixed = _scale(operation, query), weights @ spread
 
     def of_source(multipliers: Tensor) -> Backward:
         return Backward((None, None, _ungrouped(times_columns(weights.mT, multipliers), value, groups)))

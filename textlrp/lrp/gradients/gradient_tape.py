@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -76,7 +77,7 @@ def absorbed_constant(
 
     An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
     """
-    if not bool(constant.sum().isfinite()):
+    if not math.isfinite(constant.sum()):
         constant = torch.where(constant.isfinite(), constant, 0)
     if isinstance(multipliers, RowMultipliers):
         rows = multipliers
