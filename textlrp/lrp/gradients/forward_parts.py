@@ -14,12 +14,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_watch import LookedUp
-from textlrp.lrp.gradients.tracked_values import Key, Node, TrackedValue, as_tensor
+from textlrp.lrp.gradients.tracked_values import Backward, Key, Multipliers, Node, TrackedValue, as_tensor
+
+
+class Reached(NamedTuple):
+    """An operation that relevance of the output reaches: the multipliers (1, ...) that arrive, with autograd's graph
+    of what becomes of them.
+    """
+
+    node: Node
+    arriving: Tensor
+    backward: Backward
+
+    @classmethod
+    def by(cls, node: Node, multipliers: Multipliers) -> Reached:
+        """Propagate the multipliers of one target through an operation, and keep the graph."""
+        arriving = as_tensor(multipliers).detach().requires_grad_()
+        with torch.enable_grad():
+            return cls(node, arriving, node.back(arriving))
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +52,12 @@ class Parts:
     values: dict[int, Tensor] = field(default_factory=dict)
 
 
-def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: TrackedValue, length: int) -> Parts:
+def forward_parts(
+    reached: Sequence[Reached], lookups: Sequence[LookedUp], output: TrackedValue, length: int
+) -> Parts:
     """Return the parts of the output of a module: those of the ``length`` pieces of each document, and of the ledger.
 
-    ``nodes`` are the operations, in forward order, that relevance of the output reaches.
+    ``reached`` are the operations, in forward order, that relevance of the output reaches.
     """
     found = Parts(length)
     for looked_up in lookups:
@@ -46,11 +66,11 @@ def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: Tr
             vectors = (special.unsqueeze(-1) * looked_up.vectors)[None]
             parts = _with_entry(found, (looked_up.layer, "special"), vectors, parts)
         found.values[looked_up.value.number] = parts
-    last_read = {value.number: at for at, node in enumerate(nodes) for value in node.reads}
+    last_read = {value.number: at for at, each in enumerate(reached) for value in each.node.reads}
     with torch.enable_grad():
-        for at, node in enumerate(nodes):
-            _through(node, found)
-            for value in node.reads:
+        for at, each in enumerate(reached):
+            _through(each, found)
+            for value in each.node.reads:
                 if last_read[value.number] == at and value.number != output.number:
                     found.values.pop(value.number, None)
     return found
@@ -64,29 +84,26 @@ def _parts_of_pieces(looked_up: LookedUp, length: int) -> Tensor:
     return is_column.unsqueeze(-1) * looked_up.vectors
 
 
-def _through(node: Node, found: Parts) -> None:
+def _through(reached: Reached, found: Parts) -> None:
     """Propagate the parts of the values that an operation read to the value that it wrote."""
-    written, known = node.writes, [found.values.get(value.number) for value in node.reads]
-    device = next((parts.device for parts in known if parts is not None), None)
-    probe = torch.ones((1, *written.shape), dtype=written.dtype, device=device, requires_grad=True)
-    gradients, absorbed = node.back(probe)
+    node, arriving, (gradients, absorbed) = reached
     total: Tensor | None = None
-    for parts, gradient in zip(known, gradients, strict=True):
+    for value, gradient in zip(node.reads, gradients, strict=True):
+        parts = found.values.get(value.number)
         if gradient is not None and parts is not None:
-            part = _pulled(as_tensor(gradient), probe, parts)
+            part = _pulled(gradient, arriving, parts)
             total = part if total is None else _sum_of_parts(total, part)
     for key, entry in absorbed.items():
-        (constant,) = torch.autograd.grad(entry.sum(), probe, retain_graph=True)
+        (constant,) = torch.autograd.grad(entry.sum(), arriving, retain_graph=True)
         total = _with_entry(found, key, constant, total)
     if total is not None:
-        found.values[written.number] = total
+        found.values[node.writes.number] = total
 
 
-def _pulled(gradient: Tensor, probe: Tensor, parts: Tensor) -> Tensor:
+def _pulled(gradient: Multipliers, arriving: Tensor, parts: Tensor) -> Tensor:
     """The parts (P, ...) of the written value, from those of a value that was read."""
-    (pulled,) = torch.autograd.grad(
-        gradient[0], probe, parts.to(gradient.dtype), retain_graph=True, is_grads_batched=True
-    )
+    whole = as_tensor(gradient)[0]
+    (pulled,) = torch.autograd.grad(whole, arriving, parts.to(whole.dtype), retain_graph=True, is_grads_batched=True)
     return pulled[:, 0]
 
 
@@ -107,8 +124,10 @@ def _with_entry(found: Parts, key: Key, constant: Tensor, total: Tensor | None) 
         found.keys.append(key)
     place = found.pieces + found.keys.index(key)
     have = 0 if total is None else len(total)
-    larger = constant.new_zeros(max(have, place + 1), *constant.shape[1:])
-    if total is not None:
-        larger[:have] = total
-    larger[place] += constant[0]
-    return larger
+    if have > place:
+        assert total is not None
+        total = total.clone()
+        total[place] += constant[0]
+        return total
+    later = [constant.new_zeros(place - have, *constant.shape[1:]), constant]
+    return torch.cat(later if total is None else [total, *later])

@@ -5,6 +5,8 @@ In relevance this is the identity rule: an activation passes relevance on unchan
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -65,9 +67,10 @@ def _output_per_input(operation: Operation, inputs: Tensor, result: Tensor) -> t
 
     Where x and f(0) are 0, the ratio is the derivative of f there, which is the limit of f(x) / x.
     """
-    ratio, zero = result / inputs, inputs == 0
-    if bool(torch.isfinite(ratio.sum())):  # no input is 0
+    ratio = result / inputs
+    if math.isfinite(ratio.sum()):  # no input is 0
         return ratio, None
+    zero = inputs == 0
     with torch.enable_grad():
         point = torch.zeros_like(inputs).requires_grad_()
         at_zero = replayed(operation.function, operation.args, operation.kwargs, {id(inputs): point})

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from textlrp.lrp.gradients.document_axis import sum_by_document
 from textlrp.lrp.gradients.gradient_moves import sum_to_shape
-from textlrp.lrp.gradients.gradient_products import rows_times, times_columns
+from textlrp.lrp.gradients.gradient_products import rows_times, times_columns, transposed_times
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward
@@ -45,10 +45,13 @@ def softmax_gradient(operation: Operation) -> Tensor:
         result = operation.stop(result, why, value.documents, squash=operation.ordinal)
     else:
         name = operation.tape.names.module_name() or operation.step_name()
+        seen, scores = _without_masked(result, inputs)
 
         def back(multipliers: Tensor) -> Backward:
-            received, absorbed = _through_softmax(result.to(multipliers.dtype), inputs, multipliers, axis)
-            return Backward((received,), {(name, "softmax"): sum_by_document(absorbed, value.documents)})
+            total = (multipliers * result).sum(dim=axis, keepdim=True)
+            received = (multipliers - total) * seen
+            absorbed = sum_by_document(total, value.documents) - sum_by_document(received * scores, value.documents)
+            return Backward((received,), {(name, "softmax"): absorbed})
 
         result = operation.put(
             result, [inputs], back, documents=value.documents, squash=operation.ordinal, saved=[inputs, result]
@@ -57,12 +60,12 @@ def softmax_gradient(operation: Operation) -> Tensor:
     return result
 
 
-def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Return the multipliers of the inputs of a softmax, and what is absorbed (K, ...), both of the inputs' shape."""
-    weighted = multipliers * weights
-    unseen = masked(weights, inputs)
-    received = torch.where(unseen, 0, weighted - weights * weighted.sum(dim=axis, keepdim=True))
-    return received, weighted - received * torch.where(unseen, 0, inputs)
+def _without_masked(weights: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights of a softmax and the scores that it read, both 0 where they are masked."""
+    unseen = masked(weights, scores)
+    if not bool(unseen.any()):
+        return weights, scores
+    return weights.masked_fill(unseen, 0), scores.masked_fill(unseen, 0)
 
 
 def attention_gradient(operation: Operation) -> Tensor:
@@ -84,29 +87,31 @@ def attention_gradient(operation: Operation) -> Tensor:
     ):
         raise operation.refuse("the fast engine supports attention within documents only.")
     spread = value if groups == 1 else value.repeat_interleave(groups, -3)
-    scale = _scale(operation, query)
+    spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
+    seen = weights if added is None else _without_masked(weights, scores)[0]  # other masks are -inf: a weight of 0
+    scale, mixed = _scale(operation, query), weights @ spread
 
     def of_source(multipliers: Tensor) -> Backward:
         return Backward((None, None, _ungrouped(times_columns(weights.mT, multipliers), value, groups)))
 
     def halves(multipliers: Tensor) -> Backward:
         multipliers = multipliers * 0.5
-        to_weights = rows_times(multipliers, spread.mT)
-        received, absorbed = _through_softmax(weights, scores, to_weights, -1)
-        entries = {key_of_softmax: sum_by_document(absorbed, documents)}
-        if added is not None:
-            entries |= absorbed_constant(mask_key, received, added, documents)
-        received = received * (0.5 * scale)
-        spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
+        total = (multipliers * mixed).sum(dim=-1, keepdim=True)  # weights × their multipliers, summed over the keys
+        received = rows_times(multipliers, spread.mT).sub_(total).mul_(seen)
+        entries = {} if added is None else absorbed_constant(mask_key, received, added, documents)
+        to_query = sum_to_shape(rows_times(received, spread_key * (0.5 * scale)), query.shape)
         parts = (
-            sum_to_shape(rows_times(received, spread_key), query.shape),
-            _ungrouped(received.mT @ query, key, groups),
+            to_query,
+            _ungrouped(transposed_times(received, query * (0.5 * scale)), key, groups),
             _ungrouped(times_columns(weights.mT, multipliers), value, groups),
         )
-        return Backward(parts, entries)
+        # relevance of the scores: half of query · to_query is that of the query, the other half that of the key
+        of_scores = 2 * sum_by_document(to_query * query, documents)
+        absorbed = sum_by_document(total, documents) - of_scores - sum(entries.values())
+        return Backward(parts, {key_of_softmax: absorbed, **entries})
 
     return operation.put(
-        weights @ spread,
+        mixed.clone(),  # the module may change its result in place
         [query, key, value],
         halves if operation.halves else of_source,
         documents=documents,

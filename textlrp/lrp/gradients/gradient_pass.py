@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError
-from textlrp.lrp.gradients.forward_parts import forward_parts
+from textlrp.lrp.gradients.forward_parts import Reached, forward_parts
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.gradient_tape import GradientTape, add_entries
 from textlrp.lrp.gradients.gradient_watch import GradientWatch, LookedUp
-from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, TrackedValue, as_tensor
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, TrackedValue, as_tensor
 from textlrp.lrp.recorded.replaced_vectors import evaluating, output_of
 from textlrp.lrp.trace import BACKWARD_ELEMENTS, Propagated
 
@@ -76,7 +76,7 @@ class GradientPass:
         """As :meth:`propagate`, by the parts of the scores."""
         self.tape.products.rows = 0
         documents, length = self.pieces.shape
-        reached: list[Node] = []
+        reached: list[Reached] = []
         self._propagate_chunk(torch.ones_like(multipliers[:1]), reached)  # also raises what a target would raise
         parts = forward_parts(reached[::-1], self.lookups, self.output, length)
         of_output = parts.values[self.output.number].reshape(-1, documents, self.output.shape.numel() // documents)
@@ -97,7 +97,7 @@ class GradientPass:
         multipliers = torch.where(values == 0, 0, seed / torch.where(values == 0, 1, values))
         return multipliers.reshape(len(seed), *self.output.shape)
 
-    def _propagate_chunk(self, seed: Tensor, reached: list[Node] | None = None) -> Propagated:
+    def _propagate_chunk(self, seed: Tensor, reached: list[Reached] | None = None) -> Propagated:
         """Propagate multipliers (K, *output); append the operations that they reach to ``reached``."""
         multipliers: dict[int, Multipliers] = {self.output.number: seed}
         ledger: dict[Key, Tensor] = {}
@@ -105,11 +105,13 @@ class GradientPass:
             arriving = multipliers.pop(node.writes.number, None)
             if arriving is None:
                 continue
-            if reached is not None:
-                reached.append(node)
             if node.changed:
                 raise ModelError("the module changed a tensor in place that is needed to propagate relevance.")
-            parts, absorbed = node.backward(arriving)
+            if reached is None:
+                parts, absorbed = node.backward(arriving)
+            else:
+                reached.append(Reached.by(node, arriving))
+                parts, absorbed = reached[-1].backward
             for value, part in zip(node.reads, parts, strict=True):
                 if part is not None:
                     earlier = multipliers.get(value.number)

@@ -181,3 +181,8 @@ def times_columns(matrix: Tensor, multipliers: Tensor) -> Tensor:
     folded = multipliers.movedim(0, -2).flatten(-2)
     product = matrix @ folded
     return product.reshape(*product.shape[:-1], targets, columns).movedim(-2, 0)
+
+
+def transposed_times(multipliers: Tensor, matrix: Tensor) -> Tensor:
+    """Return multipliers (K, ..., m, n) transposed @ matrix (..., m, d), in the layout of :func:`rows_times`."""
+    return (multipliers.movedim(0, -3).mT @ matrix.unsqueeze(-3)).movedim(-3, 0)

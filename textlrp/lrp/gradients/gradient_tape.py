@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -76,8 +77,8 @@ def absorbed_constant(
 
     An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
     """
-    finite = torch.isfinite(constant)
-    constant = constant if bool(finite.all()) else torch.where(finite, constant, 0)
+    if not math.isfinite(constant.sum()):
+        constant = torch.where(constant.isfinite(), constant, 0)
     if isinstance(multipliers, RowMultipliers):
         rows = multipliers
         by_row = (rows.base * rows.of_rows(constant)).sum(dim=-1, keepdim=True)

@@ -68,7 +68,8 @@ class GradientWatch(Watch):
         value_of, changed = self.tape.value_of, self.tape.changed
         if operation in _CONSTANT:
             return function(*args, **kwargs)
-        tracked = list({id(each): each for each in tensors_in((args, kwargs)) if value_of(each)}.values())
+        read = list(tensors_in((args, kwargs)))
+        tracked = list({id(each): each for each in read if value_of(each)}.values())
         if not tracked or (operation in LIKE and value_of(args[0]) is None):
             result = function(*args, **kwargs)
             self.tape.names.constants.follow(operation, function, args, kwargs, result)
@@ -81,7 +82,7 @@ class GradientWatch(Watch):
             )
         if is_random(operation, args, kwargs):
             raise ModelError(f"{self.describe(operation)} draws random numbers in eval mode.")
-        self.tape.names.kept.keep(each for each in tensors_in((args, kwargs)) if value_of(each) is None)
+        self.tape.names.kept.keep(each for each in read if value_of(each) is None)
         call = Operation(self.tape, operation, function, args, kwargs, tracked, self.squashes - 1, self._recorded)
         handler = handler_for(operation)
         written = written_in_place(function, args, kwargs)
