@@ -58,7 +58,7 @@ def yes(function: Any, text: Any, method: Any, **options: Any) -> Explanation:
 # ---- games that can be solved by hand
 
 
-@few
+@settings(few, max_examples=8)  # the SHAP package takes most of a second for each
 @given(
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=6),
     st.lists(st.integers(-4, 4), min_size=len(WORDS), max_size=len(WORDS)),

@@ -19,8 +19,8 @@ from tiny_transformers import LABELS, TEXTS, tiny_classifier, tiny_tokenizer
 import textlrp
 from textlrp.bulk import BatchExplainer, WorkerOptions, explain_to_folder, file_source
 from textlrp.errors import OptionError
-from textlrp.evaluation import EvaluationPlan, evaluate
-from textlrp.evaluation.running.plan import default_methods
+from textlrp.evaluation import evaluate
+from textlrp.evaluation.running.plan import default_plan
 from textlrp.explanation import Explanation
 from textlrp.explanation_data import from_dict
 from textlrp.models.transformers.transformer_model import TransformerModel
@@ -113,11 +113,27 @@ def test_a_run_by_processes(model: TransformerModel, explained: list[Explanation
 @pytest.mark.slow
 def test_an_evaluation_runs_from_end_to_end(model: TransformerModel, tmp_path: Path) -> None:
     documents = [textlrp.Document(str(n), text, label=LABELS[n % 3]) for n, text in enumerate([*TEXTS, LONG, LONG])]
-    plan = EvaluationPlan(default_methods(model), min_words=5, steps=5, n_random_orders=2, max_documents=5)
+    plan = default_plan(model, min_words=5, steps=5, max_documents=5)
     results = evaluate(model, documents, tmp_path / "evaluation", plan=plan)
     assert results["methods"][0]["title"] == "CP-LRP"
     assert results["deletion"]["protocols"]
     assert any("Document vectors: not measured" in note for note in results["notes"])
+
+
+@pytest.mark.slow
+def test_the_duration_of_word_deletion_is_announced(
+    model: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [textlrp.Document(str(n), text, label=LABELS[n % 3]) for n, text in enumerate([*TEXTS, LONG])]
+    plan = default_plan(model, min_words=2, steps=2, measures=frozenset({"deletion"}), n_random_orders=1)
+    lines: list[str] = []
+    monkeypatch.setattr("textlrp.evaluation.running.measured_deletion.LONG", 0)
+    results = evaluate(model, documents, tmp_path / "evaluation", plan=plan, log=lines.append)
+    (said,) = [line for line in lines if "changed texts" in line]
+    documents_measured = sum(row["documents"] for row in results["deletion"]["protocols"])
+    orders = len(plan.methods) + 2  # the first method reversed, and one random order
+    assert f"scores {3 * orders * documents_measured:,} changed texts" in said
+    assert len(results["deletion"]["protocols"]) == 4  # a transformer always closes the gap
 
 
 def test_a_bare_model_is_refused_where_a_tokenizer_cannot_be_passed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from textlrp.evaluation.rationale_files import read_marked
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measured import methods
 from textlrp.evaluation.running.measures import MEASURES, ONE_LABEL_ONLY, TITLES, measure_of
-from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_methods, without_corpus
+from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_plan, without_corpus
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
@@ -48,7 +49,7 @@ def evaluate(
 
     ``documents`` must have labels. If only agreement with rationales is measured, they may be None or have no labels;
     labeled ones are then used for the baseline tf × log ratio. ``plan`` is what to measure, by default everything
-    with :func:`default_methods`. ``model_name`` and ``corpus_name`` are shown on the page. ``log`` is called with a
+    as :func:`default_plan` says. ``model_name`` and ``corpus_name`` are shown on the page. ``log`` is called with a
     line for each measure. ``folder`` is created if needed. Finished stages are kept in its subfolder ``stages`` and
     are not computed again.
 
@@ -58,7 +59,7 @@ def evaluate(
     errors of the methods.
     """
     check_wrapped(model)
-    plan = plan or EvaluationPlan(default_methods(model))
+    plan = plan or default_plan(model)
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
         plan = without_corpus(plan)
@@ -68,7 +69,9 @@ def evaluate(
     if plan.rationales is not None:
         read_marked(plan.rationales)  # raises for an invalid file before anything is measured
     needs_corpus = plan.measures != RATIONALES_ONLY
+    began = time.perf_counter()
     corpus = score_corpus(model, documents) if needs_corpus else empty_corpus(model)
+    seconds_per_text = (time.perf_counter() - began) / max(1, len(corpus))
     target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
     stages = Stages(target / "stages", _stage_key(model, documents, plan))
     results: dict[str, Any] = {
@@ -86,7 +89,7 @@ def evaluate(
     if corpus.counts is not None:
         results |= {"micro_f1": corpus.counts.micro_f1, "macro_f1": corpus.counts.macro_f1}
     try:
-        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log))
+        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log, seconds_per_text))
     except KeyboardInterrupt:
         raise StoppedError(
             f"stopped. Finished stages are kept in {target}; run the same command to continue."

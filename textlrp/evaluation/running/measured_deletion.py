@@ -23,6 +23,10 @@ from textlrp.evaluation.eraser import eraser_scores
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.models.cnn import has_winning_windows
+
+LONG = 2
+"""Minutes from which the duration of word deletion is announced."""
 
 
 class DocumentGroup(NamedTuple):
@@ -45,6 +49,8 @@ def deletion(run: EvaluationRun) -> dict[str, Any]:
     methods, the protocols are repeated for all methods on the sample.
     """
     subset = DocumentGroup("subset", run.sample_mask(run.plan.max_documents))
+    if not has_winning_windows(run.model):
+        _log_duration(run, subset)
     found = []
     for protocol in run.plan.protocols:
         group = DocumentGroup("all", None) if protocol in DELETION_PROTOCOLS else subset
@@ -60,6 +66,23 @@ def deletion(run: EvaluationRun) -> dict[str, Any]:
             "all methods on the same documents."
         )
     return {"steps": run.plan.steps, "min_words": run.plan.min_words, "protocols": found}
+
+
+def _log_duration(run: EvaluationRun, subset: DocumentGroup) -> None:
+    """Log about how long word deletion by one forward pass for each changed text takes, if it is minutes."""
+    texts = 0
+    for protocol in run.plan.protocols:
+        included = protocol_documents(run.corpus, protocol, run.plan.min_words)
+        if protocol not in DELETION_PROTOCOLS:
+            included &= subset.mask
+        words = np.minimum(run.corpus.known[included], run.plan.steps)
+        texts += int((words + 1).sum()) * (len(run.plan.methods) + 1 + run.plan.n_random_orders)
+    minutes = texts * run.seconds_per_text / 60
+    if minutes >= LONG:
+        run.log(
+            f"  scores {texts:,} changed texts: about {minutes:,.0f} minutes. Fewer --steps, --method or documents "
+            "(--limit) take less."
+        )
 
 
 def _protocol(

@@ -16,7 +16,9 @@ from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
+from textlrp.models.encoders.encoder_model import EncoderModel
 from textlrp.models.encoders.encoder_scoring import EncoderScoring
+from textlrp.models.transformers.transformer_model import TransformerModel
 
 RATIONALES_ONLY = frozenset({"rationales"})
 """The measures that do not need a corpus."""
@@ -34,6 +36,22 @@ def lrp_title(model: Classifier) -> str:
     return _LRP_TITLES.get(rule, f"LRP {rule}")
 
 
+def is_transformer(model: Classifier) -> bool:
+    """Whether each changed text costs a forward pass of a transformer."""
+    return isinstance(model, (EncoderScoring, EncoderModel, TransformerModel))
+
+
+def default_plan(model: Classifier, **options: Any) -> EvaluationPlan:
+    """The plan with :func:`default_methods`; ``options`` are other fields of :class:`EvaluationPlan`.
+
+    A transformer has fewer random orders, and no deletion that closes the gap: its deletion always does.
+    """
+    if is_transformer(model):
+        protocols = tuple(each for each in EvaluationPlan(()).protocols if each.change != "remove")
+        options = {"n_random_orders": 2, "protocols": protocols} | options
+    return EvaluationPlan(**({"methods": default_methods(model)} | options))
+
+
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     """LRP by the default rule, which is the reference, and the other methods that are fast on this model.
 
@@ -46,7 +64,7 @@ def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
         MethodSpec("gradient × input", "gradient-x-input"),
         MethodSpec("squared gradient", "squared-gradient"),
     ]
-    if not isinstance(model, EncoderScoring):  # it would take a forward and a backward pass for each step
+    if not is_transformer(model):  # it would take a forward and a backward pass for each step
         specs.append(MethodSpec("integrated gradients", "integrated-gradients"))
     if has_winning_windows(model):
         specs += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
@@ -124,8 +142,9 @@ def make_plan(
             raise OptionError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}.")
     if "rationales" in measures and options.get("rationales") is None:
         raise OptionError("the measure rationales needs a file with human rationales. Pass --rationales FILE.")
-    return EvaluationPlan(
-        tuple({each.title: each for each in specs}.values()),
+    return default_plan(
+        model,
+        methods=tuple({each.title: each for each in specs}.values()),
         slow_methods=slow_methods,
         measures=frozenset(measures) if measures else None,
         **options,
