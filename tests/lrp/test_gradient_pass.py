@@ -85,6 +85,23 @@ def attention_of(**options: object) -> Encoder:
     return Encoder(body, *projections)
 
 
+def masked_rows() -> Tensor:
+    """A mask to add to scores: some are infinite, and all in one row are the smallest number."""
+    mask = torch.zeros(5, 5, dtype=torch.float64).masked_fill(torch.ones(5, 5).triu(2) > 0, -torch.inf)
+    mask[2] = torch.finfo(mask.dtype).min
+    return mask
+
+
+def attention_changed_in_place() -> Encoder:
+    return Encoder(lambda x: F.scaled_dot_product_attention(*(x.unsqueeze(1),) * 3).mul_(2).squeeze(1))
+
+
+def position_added_twice() -> Encoder:
+    """A second addition of the same positions, to a value that a later operation reads too."""
+    encoder = Encoder(lambda x: (x + encoder.positions(torch.arange(5))) + x * 3)
+    return encoder
+
+
 def root_mean_square(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + 1e-6)
 
@@ -125,6 +142,13 @@ BODIES: dict[str, Callable[[], Encoder]] = {
     "attention with added mask": lambda: attention_of(
         attn_mask=torch.arange(25.0, dtype=torch.float64).view(5, 5) / 9
     ),
+    "attention with masked rows": lambda: attention_of(attn_mask=masked_rows()),
+    "softmax with masked rows": lambda: Encoder(
+        lambda x: torch.softmax(x @ x.mT + masked_rows().clamp_min(torch.finfo(x.dtype).min), dim=-1) @ x
+    ),
+    "softmax with infinite scores": lambda: Encoder(lambda x: torch.softmax(x @ x.mT + masked_rows(), dim=-1) @ x),
+    "attention changed in place": attention_changed_in_place,
+    "position added twice": position_added_twice,
     "grouped attention": lambda: attention_of(enable_gqa=True),
     "swiglu": lambda: gated(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), F.silu),
     "sigmoid gate": lambda: gated(nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), torch.sigmoid),

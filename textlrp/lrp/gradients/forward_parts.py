@@ -102,8 +102,9 @@ def _through(reached: Reached, found: Parts) -> None:
 
 def _pulled(gradient: Multipliers, arriving: Tensor, parts: Tensor) -> Tensor:
     """The parts (P, ...) of the written value, from those of a value that was read."""
-    whole = as_tensor(gradient)[0]
-    (pulled,) = torch.autograd.grad(whole, arriving, parts.to(whole.dtype), retain_graph=True, is_grads_batched=True)
+    whole = as_tensor(gradient)
+    seeds = parts.to(whole.dtype).unsqueeze(1)
+    (pulled,) = torch.autograd.grad(whole, arriving, seeds, retain_graph=True, is_grads_batched=True)
     return pulled[:, 0]
 
 
