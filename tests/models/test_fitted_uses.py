@@ -302,3 +302,13 @@ def test_pages_reports_tables_and_evaluation_have_the_predictions_of_the_model(n
 
 def test_rows_of_two_classes_are_minus_f_and_f() -> None:
     assert rows(np.array([2.0])).tolist() == [[-2.0, 2.0]]
+
+
+def test_batches_and_measures_take_a_model_of_scikit_learn_as_it_is() -> None:
+    bare = MODELS["lsa"]()
+    table = pa.table({"text": TEXTS})
+    assert BatchExplainer(bare)(table).equals(BatchExplainer(pipeline_model(bare))(table))
+    documents = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
+    np.testing.assert_array_equal(
+        score_corpus(bare, documents).scores, score_corpus(pipeline_model(bare), documents).scores
+    )

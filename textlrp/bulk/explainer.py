@@ -23,7 +23,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
 from textlrp.models.abilities import own_predictions_of
-from textlrp.models.adapt import check_wrapped
+from textlrp.models.adapt import recognized
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
@@ -41,8 +41,8 @@ class BatchExplainer:
 
     Parameters:
 
-    - ``model``: a fitted classifier, the path of a saved one, or the name of a bundled one. A path or name is loaded
-      when the object is created, so the engine can create it in each of its processes.
+    - ``model``: a fitted classifier, also one of scikit-learn, the path of a saved one, or the name of a bundled one.
+      A path or name is loaded when the object is created, so the engine can create it in each of its processes.
     - ``target``, ``rule``, ``start``, ``method``, ``device``: as in :func:`textlrp.explain`.
     - ``top_k``: keep only the words that are among the ``top_k`` with the largest absolute relevance for at least one
       target. None keeps all words.
@@ -80,8 +80,7 @@ class BatchExplainer:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
             hint = "Pass top_k=20, or None to keep all words."
             raise OptionError(must_be("top_k", "a whole number of at least 1, or None", top_k, hint))
-        self._model = load_classifier(model) if isinstance(model, str) else model
-        check_wrapped(self._model)
+        self._model = load_classifier(model) if isinstance(model, str) else recognized(model)
         self._target = target
         settings = explain_settings(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_

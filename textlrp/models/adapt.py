@@ -18,7 +18,7 @@ from textlrp.models.encoders.recognized_encoders import is_encoder
 from textlrp.models.transformers.recognized import is_hugging_face
 
 
-def check_wrapped(model: object) -> None:
+def _check_wrapped(model: object) -> None:
     """Raise :class:`OptionError` on a bare torch module, model of Hugging Face, sentence encoder, or function."""
     if is_encoder(model):
         raise OptionError(
@@ -59,7 +59,7 @@ def as_classifier(
         from textlrp.models.wrapping import wrap
 
         return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
-    found = _recognized(model)
+    found = recognized(model)
     for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows), ("head", head)):
         if value is not None and value is not False:
             kinds = "a SentenceTransformer" if name == "head" else "functions and models of Hugging Face"
@@ -68,10 +68,11 @@ def as_classifier(
     return found
 
 
-def _recognized(model: Any) -> Classifier:
+def recognized(model: Any) -> Classifier:
+    """Return a model that needs no options to be explained; raise :class:`OptionError` for others."""
     if isinstance(model, TextClassifier):
         return model
-    check_wrapped(model)
+    _check_wrapped(model)
     from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model

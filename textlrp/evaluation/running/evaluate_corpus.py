@@ -25,7 +25,7 @@ from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
-from textlrp.models.adapt import check_wrapped
+from textlrp.models.adapt import recognized
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
@@ -58,7 +58,7 @@ def evaluate(
     :class:`OptionError` if documents are None and a measure needs them; :class:`StoppedError` on Ctrl-C; and the
     errors of the methods.
     """
-    check_wrapped(model)
+    model = recognized(model)
     plan = plan or default_plan(model)
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
