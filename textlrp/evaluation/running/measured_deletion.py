@@ -48,9 +48,10 @@ def deletion(run: EvaluationRun) -> dict[str, Any]:
     The protocols of Arras et al. 2017 use all documents, the other protocols at most ``max_documents``. With slow
     methods, the protocols are repeated for all methods on the sample.
     """
-    subset = DocumentGroup("subset", run.sample_mask(run.plan.max_documents))
+    mask = run.sample_mask(run.plan.max_documents)
+    subset = DocumentGroup("subset", mask)
     if not has_winning_windows(run.model):
-        _log_duration(run, subset)
+        _log_duration(run, mask)
     found = []
     for protocol in run.plan.protocols:
         group = DocumentGroup("all", None) if protocol in DELETION_PROTOCOLS else subset
@@ -68,13 +69,13 @@ def deletion(run: EvaluationRun) -> dict[str, Any]:
     return {"steps": run.plan.steps, "min_words": run.plan.min_words, "protocols": found}
 
 
-def _log_duration(run: EvaluationRun, subset: DocumentGroup) -> None:
+def _log_duration(run: EvaluationRun, subset: Array) -> None:
     """Log about how long word deletion by one forward pass for each changed text takes, if it is minutes."""
     texts = 0
     for protocol in run.plan.protocols:
         included = protocol_documents(run.corpus, protocol, run.plan.min_words)
         if protocol not in DELETION_PROTOCOLS:
-            included &= subset.mask
+            included &= subset
         words = np.minimum(run.corpus.known[included], run.plan.steps)
         texts += int((words + 1).sum()) * (len(run.plan.methods) + 1 + run.plan.n_random_orders)
     minutes = texts * run.seconds_per_text / 60
