@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -69,9 +68,7 @@ def evaluate(
     if plan.rationales is not None:
         read_marked(plan.rationales)  # raises for an invalid file before anything is measured
     needs_corpus = plan.measures != RATIONALES_ONLY
-    began = time.perf_counter()
     corpus = score_corpus(model, documents) if needs_corpus else empty_corpus(model)
-    seconds_per_text = (time.perf_counter() - began) / max(1, len(corpus))
     target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
     stages = Stages(target / "stages", _stage_key(model, documents, plan))
     results: dict[str, Any] = {
@@ -89,7 +86,7 @@ def evaluate(
     if corpus.counts is not None:
         results |= {"micro_f1": corpus.counts.micro_f1, "macro_f1": corpus.counts.macro_f1}
     try:
-        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log, seconds_per_text))
+        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log))
     except KeyboardInterrupt:
         raise StoppedError(
             f"stopped. Finished stages are kept in {target}; run the same command to continue."

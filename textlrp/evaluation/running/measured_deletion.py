@@ -5,6 +5,7 @@ Letters: N documents, M documents of a protocol, S steps.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -78,7 +79,11 @@ def _log_duration(run: EvaluationRun, subset: Array) -> None:
             included &= subset
         words = np.minimum(run.corpus.known[included], run.plan.steps)
         texts += int((words + 1).sum()) * (len(run.plan.methods) + 1 + run.plan.n_random_orders)
-    minutes = texts * run.seconds_per_text / 60
+    batch = run.corpus.batches[len(run.corpus.batches) // 2]
+    batch = batch.select(range(min(4, len(batch))))
+    began = time.perf_counter()
+    run.model.scores(batch)
+    minutes = texts * (time.perf_counter() - began) / len(batch) / 60
     if minutes >= LONG:
         run.log(
             f"  scores {texts:,} changed texts: about {minutes:,.0f} minutes. Fewer --steps, --method or documents "

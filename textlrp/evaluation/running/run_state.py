@@ -24,7 +24,7 @@ class EvaluationRun:
     """A model, the documents that it is evaluated on, the plan, and the results that measures share.
 
     ``notes`` are sentences for the page, ``seconds`` is the time per document of each method, and ``sampled`` (N,) is
-    the mask of the documents for slow methods. ``seconds_per_text`` is what scoring one text took.
+    the mask of the documents for slow methods.
     """
 
     def __init__(
@@ -35,11 +35,9 @@ class EvaluationRun:
         plan: EvaluationPlan,
         stages: Stages,
         log: Log,
-        seconds_per_text: float = 0.0,
     ) -> None:
         self.model, self.documents, self.corpus = model, documents, corpus
         self.plan, self.stages, self.log = plan, stages, log
-        self.seconds_per_text = seconds_per_text
         self.notes: list[str] = []
         self.seconds: dict[str, float] = {}
         self.sampled = self._sample()
