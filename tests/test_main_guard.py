@@ -110,6 +110,8 @@ import multiprocessing
 if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         pool.apply(work)
+        pool.close()
+        pool.join()  # else the process may be stopped before it prints
 """
     (tmp_path / "script.py").write_text(ASK + pool, encoding="utf-8")
     check(ran(tmp_path, "script.py"), prints=1, warns="a daemonic process cannot start worker processes.")

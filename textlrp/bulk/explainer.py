@@ -23,7 +23,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
 from textlrp.models.abilities import own_predictions_of
-from textlrp.models.adapt import recognized
+from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
@@ -80,7 +80,7 @@ class BatchExplainer:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
             hint = "Pass top_k=20, or None to keep all words."
             raise OptionError(must_be("top_k", "a whole number of at least 1, or None", top_k, hint))
-        self._model = load_classifier(model) if isinstance(model, str) else recognized(model)
+        self._model = load_classifier(model) if isinstance(model, str) else without_options(model)
         self._target = target
         settings = explain_settings(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_

@@ -27,7 +27,7 @@ from textlrp.label_measures import LabelCounts
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
 from textlrp.models.abilities import batch_limits, own_predictions_of
-from textlrp.models.adapt import recognized
+from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.predicted import highest_position, predicted_positions
@@ -115,7 +115,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     Warns about labels that are not classes of the model. Raises :class:`DataError` if there are no documents, if a
     document has no label, or if no label is a class of the model.
     """
-    model = recognized(model)
+    model = without_options(model)
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
     known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []

@@ -6,7 +6,7 @@ Open it to accept another kind of model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -59,7 +59,7 @@ def as_classifier(
         from textlrp.models.wrapping import wrap
 
         return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
-    found = recognized(model)
+    found = _recognized(model)
     for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows), ("head", head)):
         if value is not None and value is not False:
             kinds = "a SentenceTransformer" if name == "head" else "functions and models of Hugging Face"
@@ -68,22 +68,35 @@ def as_classifier(
     return found
 
 
-def recognized(model: Any) -> Classifier:
-    """Return a model that needs no options to be explained; raise :class:`OptionError` for others."""
+def without_options(model: Any) -> Classifier:
+    """Return a model that needs no options: one of scikit-learn that reads texts as a :class:`Classifier`.
+
+    Any other object is returned unchanged. Raises :class:`OptionError` for a model that must be wrapped.
+    """
     if isinstance(model, TextClassifier):
         return model
     _check_wrapped(model)
     from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
 
-    from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
+    from textlrp.models.pipeline.pipeline_model import pipeline_model
     from textlrp.models.pipeline.unwrapped import reads_texts
+
+    is_pipeline = isinstance(model, BaseEstimator) and reads_texts(model)
+    return cast(Classifier, pipeline_model(model) if is_pipeline else model)
+
+
+def _recognized(model: Any) -> Classifier:
+    found = without_options(model)
+    if isinstance(found, TextClassifier):
+        return found
+    from sklearn.base import BaseEstimator
+
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
     from textlrp.models.torch_module.module_model import TorchTextModel
     from textlrp.models.transformers.transformer_model import TransformerModel
 
-    if isinstance(model, (TorchTextModel, TransformerModel, PipelineModel, FunctionModel)):
-        return model
-    if isinstance(model, BaseEstimator) and reads_texts(model):
-        return pipeline_model(model)
+    if isinstance(found, (TorchTextModel, TransformerModel, PipelineModel, FunctionModel)):
+        return found
     hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
         "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or "

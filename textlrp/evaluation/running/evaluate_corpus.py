@@ -24,7 +24,7 @@ from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
-from textlrp.models.adapt import recognized
+from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
@@ -48,7 +48,7 @@ def evaluate(
 
     ``documents`` must have labels. If only agreement with rationales is measured, they may be None or have no labels;
     labeled ones are then used for the baseline tf × log ratio. ``plan`` is what to measure, by default everything
-    as :func:`default_plan` says. ``model_name`` and ``corpus_name`` are shown on the page. ``log`` is called with a
+    by :func:`default_plan`. ``model_name`` and ``corpus_name`` are shown on the page. ``log`` is called with a
     line for each measure. ``folder`` is created if needed. Finished stages are kept in its subfolder ``stages`` and
     are not computed again.
 
@@ -57,7 +57,7 @@ def evaluate(
     :class:`OptionError` if documents are None and a measure needs them; :class:`StoppedError` on Ctrl-C; and the
     errors of the methods.
     """
-    model = recognized(model)
+    model = without_options(model)
     plan = plan or default_plan(model)
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
