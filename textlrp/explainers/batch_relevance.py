@@ -231,7 +231,10 @@ def _explain_by_other_method(
 def _resolve(
     target: Any, per_document: list[Any] | None, model: Classifier, batch: Batch, scores: Array
 ) -> list[_Targets]:
-    classes, thresholds, own = model.classes_, thresholds_of(model), own_predictions_of(model, batch, scores)
+    classes, thresholds = model.classes_, thresholds_of(model)
+    given = [target] if per_document is None else per_document
+    predicted = any(each is None or (isinstance(each, list) and None in each) for each in given)
+    own = own_predictions_of(model, batch, scores) if predicted else None  # a model may have to be called for it
     if per_document is None:
         return resolve_targets(target, classes, scores, thresholds, own)
     found = []

@@ -86,8 +86,8 @@ def _log_duration(run: EvaluationRun, subset: Array) -> None:
     minutes = texts * (time.perf_counter() - began) / len(batch) / 60
     if minutes >= LONG:
         run.log(
-            f"  scores {texts:,} changed texts: about {minutes:,.0f} minutes. Fewer --steps, --method or documents "
-            "(--limit) take less."
+            f"  scores {texts:,} changed texts: about {minutes:,.0f} minutes. Fewer steps, methods or documents take "
+            "less."
         )
 
 

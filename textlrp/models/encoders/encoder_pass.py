@@ -97,9 +97,8 @@ def _through_layers(module: EncoderScores, values: Sequence[Tensor], seed: Tenso
         elif isinstance(layer, UnitLength):
             multipliers = multipliers / before.norm(dim=1, keepdim=True).clamp_min(layer.smallest)
         else:
-            of_nothing = (multipliers * torch.where(before == 0, after, 0)).sum(
-                dim=-1
-            )  # f(0), which no input receives
+            # f(0), which no input receives
+            of_nothing = (multipliers * torch.where(before == 0, after, 0)).sum(dim=-1)
             if of_nothing.any():
                 ledger[(name, "empty")] = of_nothing
             multipliers = multipliers * _ratio(after, before)
