@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import textlrp
@@ -28,7 +34,8 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.encoders.encoder_model import EncoderModel, encoder_model
 from textlrp.models.encoders.encoder_pass import _through_layers, _values_of_layers
-from textlrp.models.encoders.linear_heads import EncoderHead, link_function
+from textlrp.models.encoders.head_training import head_link
+from textlrp.models.encoders.linear_heads import EncoderHead, encoder_head, link_function
 from textlrp.models.encoders.pooled_encoder import POOLINGS
 from textlrp.models.encoders.sentence_encoder import encoder_of, load_encoder
 from textlrp.models.encoders.side_windows import windows_side_by_side
@@ -241,6 +248,46 @@ def test_a_searched_head_and_a_compiled_encoder_are_those_inside(tmp_path: Path)
     assert (why.relevance == expected.relevance).all()
 
 
+LINEAR_HEADS = {
+    "scaled": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=3)),
+    "reduced": lambda: make_pipeline(MinMaxScaler(), PCA(3), StandardScaler(), LinearSVC()),
+    "searched": lambda: GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {}, cv=2),
+}
+"""Classifiers that are linear in the embedding through several steps."""
+
+
+@pytest.mark.parametrize("name", LINEAR_HEADS)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_head_of_several_linear_steps_is_one_matrix(name: str, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    vectors, labels = rng.normal(size=(30, 8)), rng.integers(classes, size=30)
+    estimator = LINEAR_HEADS[name]().fit(vectors, labels)
+    decisions = estimator.decision_function(vectors)
+    head = encoder_head(estimator, 8)
+    scores = vectors @ head.weight.T + head.bias
+    assert np.abs((scores[:, 1] if classes == 2 else scores) - decisions).max() < 1e-12
+    if name in ("scaled", "searched"):
+        assert head.probabilities is not None
+        assert np.abs(head.probabilities(scores) - estimator.predict_proba(vectors)).max() < 1e-12
+        assert head_link(estimator) == "softmax"
+    with pytest.raises(OptionError, match="have 7 numbers; it was fitted on 8"):
+        encoder_head(estimator, 7)
+
+
+def test_heads_that_are_not_linear_in_the_embedding_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    vectors, labels = rng.normal(size=(30, 8)), rng.integers(3, size=30)
+    votes = VotingClassifier([("one", LogisticRegression()), ("two", LogisticRegression(C=5))])
+    after_scaling = [make_pipeline(StandardScaler(), each) for each in (votes, MLPClassifier(tol=10.0))]
+    for head in (votes, *after_scaling, make_pipeline(Normalizer(), LinearSVC())):
+        with pytest.raises(ModelError, match="head must be linear in the embedding"):
+            encoder_head(head.fit(vectors, labels), 8)
+    calibrated = CalibratedClassifierCV(LinearSVC(), cv=2)
+    for head in (calibrated, make_pipeline(StandardScaler(), calibrated)):
+        with pytest.raises(ModelError, match="head must be linear in the embedding"):
+            encoder_head(head.fit(vectors, labels), 8)
+
+
 def test_refusals_of_heads(tmp_path: Path) -> None:
     package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
     theirs = package.SentenceTransformer(str(save_encoder(tmp_path / "encoder")), device="cpu")
@@ -325,6 +372,7 @@ def test_older_names_of_poolings_and_plain_transformers(tmp_path: Path) -> None:
 DAMAGES: dict[str, tuple[str, bytes | None, str]] = {
     "no tokenizer": ("tokenizer.json", None, "must have the file of its tokenizer; there is no "),
     "a part of the tokenizer": ("tokenizer.json", b'{"version":', "cannot be loaded"),
+    "another file": ("tokenizer.json", b"{}", "cannot be loaded"),
     "a part of the weights": ("model.safetensors", b"\x40\0\0\0\0\0\0\0{", "cannot be loaded"),
     "no pooling": ("1_Pooling/config.json", None, "must be a JSON file"),
     "no object": ("1_Pooling/config.json", b"[]", "must contain an object"),

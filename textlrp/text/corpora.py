@@ -125,7 +125,8 @@ def load_corpus(
     The suffix of a file determines its format; all but Parquet and Excel may also be packed (``.csv.gz``).
     A ``.json`` or ``.jsonl`` file contains one object per line, one array, or one object that contains the rows. A
     ``.txt`` file contains one text per line, or fastText's ``__label__class text``. In a folder, each subfolder is a
-    class and each file a text, unless ``save_to_disk`` of Hugging Face's datasets wrote it.
+    class and each file a text, unless it contains only Parquet files, which are parts of one table, or
+    ``save_to_disk`` of Hugging Face's datasets wrote it.
     A file in UTF-16 or UTF-32 with a byte order mark is recognized. Quotes in a tab-separated file are characters,
     unless a field needs them (it contains a tab, a line end or a doubled quote) or all names in the header have them.
 

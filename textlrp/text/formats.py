@@ -12,6 +12,7 @@ from textlrp.text.json_rows import json_rows
 from textlrp.text.line_rows import line_rows
 from textlrp.text.opening import MAX_ROW_LENGTH
 from textlrp.text.packed import content_suffixes
+from textlrp.text.parquet_folders import is_sharded, sharded_rows
 from textlrp.text.parquet_rows import parquet_rows
 from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Layout, RowReader
 from textlrp.text.sheet_rows import NOT_A_WORKBOOK, sheet_rows
@@ -39,7 +40,7 @@ TABLES = (_STREAMED.keys() | _WHOLE.keys()) - {".txt", ""}
 
 def is_table(path: Path) -> bool:
     """Whether a path is a table with rows and columns, and not a folder of class folders."""
-    return not path.is_dir() or is_dataset(path)
+    return not path.is_dir() or is_dataset(path) or is_sharded(path)
 
 
 def rows_of(path: Path, layout: Layout = AS_FOUND) -> RowReader:
@@ -51,7 +52,7 @@ def rows_of(path: Path, layout: Layout = AS_FOUND) -> RowReader:
     if path.is_dir():
         if layout.sheet is not None:
             raise OptionError(must_be("sheet", "None for a folder", layout.sheet, "Leave out sheet=."))
-        return dataset_rows
+        return sharded_rows if is_sharded(path) else dataset_rows
     kind, packing = content_suffixes(path)
     if kind in (".xls", ".ods"):
         raise DataError(f"{path}: the file type {kind} is not supported. {NOT_A_WORKBOOK}")

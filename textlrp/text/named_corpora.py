@@ -16,6 +16,7 @@ from textlrp.text.corpora import Corpus, load_corpus
 from textlrp.text.dataset_rows import dataset_splits
 from textlrp.text.formats import layout_of
 from textlrp.text.newsgroups import Subset
+from textlrp.text.parquet_folders import shard_splits
 from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
 from textlrp.text.row_layout import Columns, Layout, warn_of_guess
 
@@ -67,7 +68,7 @@ class FileOptions:
 
     def for_subset(self, path: Path, subset: Subset) -> FileOptions:
         """Return the options with the split of a dataset that has the name of ``subset``, if none is chosen."""
-        if self.split is not None or subset not in dataset_splits(path):
+        if self.split is not None or subset not in (dataset_splits(path) or shard_splits(path)):
             return self
         warn_of_guess(path, f"the split {subset!r} is read. Pass split={subset!r} to confirm this.")
         return replace(self, split=subset)

@@ -67,7 +67,7 @@ class BadRow(NamedTuple):
 def read_table(
     path: Path, columns: Columns, *, layout: Layout = AS_FOUND, encoding: str = "utf-8"
 ) -> Iterator[Record]:
-    """Read the rows of a table: a file of any format, or the folder of a Hugging Face dataset.
+    """Read the rows of a table: a file of any format, a folder of Parquet files, or that of a Hugging Face dataset.
 
     Raises :class:`DataError`, with the file and the row or line, for an unknown file type, a missing column, a
     damaged file or row, or a text that is not a string. Raises :class:`OptionError` for an

@@ -16,7 +16,7 @@ from textlrp.text.opening import MAX_ROW_LENGTH
 
 FILE_TYPES = (
     ".csv, .tsv, .txt, .json, .jsonl (each also .gz, .bz2, .xz, .zst or .zip), .xlsx, .parquet, or a folder of class "
-    "folders or of a Hugging Face dataset"
+    "folders, of Parquet files or of a Hugging Face dataset"
 )
 """The supported corpora, for messages."""
 

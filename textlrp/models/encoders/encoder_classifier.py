@@ -46,7 +46,8 @@ class EncoderClassifier(EncoderScoring):
     encoder : str, Path or SentenceTransformer
         The folder of a SentenceTransformer, with weights in safetensors files, or the object. Nothing is downloaded.
     head : {"logistic", "svm"} or estimator, default="logistic"
-        scikit-learn's LogisticRegression, LinearSVC, or your own linear classifier; it is cloned and fitted.
+        scikit-learn's LogisticRegression, LinearSVC, or your own linear classifier, which is cloned and fitted. It
+        may be a pipeline with linear steps such as StandardScaler before the classifier.
     C : float or None, default=None
         Inverse strength of the regularization of the head. None: chosen by 3-fold cross-validation on the training
         texts, from 1, 3, 10 and 30 (logistic) or 0.1, 0.3, 1 and 3 (svm).

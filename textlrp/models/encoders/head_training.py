@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
 from textlrp.arrays import Array
 from textlrp.models.encoders.linear_heads import EncoderHead, encoder_head
+from textlrp.models.pipeline.unwrapped import unwrapped
 
 STRENGTHS = {"logistic": (1.0, 3.0, 10.0, 30.0), "svm": (0.1, 0.3, 1.0, 3.0)}
 """The values of C that cross-validation chooses from."""
@@ -58,6 +60,8 @@ def train_head(
 
 def head_link(estimator: Any) -> HeadLink:
     """Return the link of a fitted classifier: that of a multinomial or binary logistic regression, else none."""
+    while isinstance(estimator := unwrapped(estimator, "head"), Pipeline):
+        estimator = estimator.steps[-1][1]
     softmax = isinstance(estimator, LogisticRegression) and (
         len(estimator.classes_) == 2 or estimator.solver != "liblinear"
     )

@@ -1,4 +1,4 @@
-"""The linear classifier on top of a sentence encoder: one of scikit-learn, or the head of a SetFit model.
+"""The linear classifier on top of a sentence encoder: of scikit-learn, or the head of a SetFit model.
 
 Letters: N texts, C classes, D dimensions of an embedding.
 """
@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import nn
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError
+from textlrp.models.pipeline.forms import Form, identity_form
+from textlrp.models.pipeline.stages import Stage, ValueRange
 
 HEADS = ("logistic", "svm")
 """The heads that EncoderClassifier trains, by name."""
@@ -36,35 +39,69 @@ class EncoderHead:
 
 
 def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
-    """Convert a fitted linear classifier of scikit-learn that was trained on embeddings of ``dimensions`` numbers.
+    """Convert a fitted classifier of scikit-learn that was trained on embeddings of ``dimensions`` numbers.
 
-    Of a search, such as ``GridSearchCV``, the best estimator is read.
+    Its decision must be linear in the embedding: a linear classifier, or a pipeline of linear steps that ends with
+    one. Of a search, such as ``GridSearchCV``, the best estimator is read.
 
     Raises :class:`ModelError` if it is not fitted or not linear, :class:`OptionError` if it reads other features.
     """
-    from textlrp.models.pipeline.linear import SUPPORTED_HEADS, linear_head  # imported late: it needs scikit-learn
+    # imported late: these need scikit-learn
+    from sklearn.pipeline import Pipeline
+
+    from textlrp.models.pipeline.classifiers import decision
+    from textlrp.models.pipeline.linear import SUPPORTED_HEADS
+    from textlrp.models.pipeline.step_values import Sources
     from textlrp.models.pipeline.unwrapped import unwrapped
 
     estimator = unwrapped(estimator, "head")
     kind = type(estimator).__name__
-    if not isinstance(estimator, SUPPORTED_HEADS):
-        raise ModelError(
-            f"head must be linear in the embedding; got a {kind}. Use LogisticRegression or LinearSVC, or pass a "
-            "function that returns the scores of texts, with method='occlusion', 'lime' or 'shap'."
-        )
+    if not isinstance(estimator, (*SUPPORTED_HEADS, Pipeline)):
+        raise _not_linear(kind)
     if not hasattr(estimator, "classes_"):
         raise ModelError(
             f"head must be fitted; got a {kind} that is not. Call head.fit(encoder.encode(texts), labels) first."
         )
-    found = linear_head(estimator, "head")
-    if found.absent is not None or found.threshold is not None:
-        raise ModelError(f"head must be linear in the embedding; got a {kind}. Use LogisticRegression or LinearSVC.")
-    if found.weight.shape[1] != dimensions:
+    fitted_on = getattr(estimator, "n_features_in_", dimensions)
+    if fitted_on != dimensions:
         raise OptionError(
             f"head must be fitted on the embeddings of the encoder, which have {dimensions} numbers; it was fitted "
-            f"on {found.weight.shape[1]}. Fit it on encoder.encode(texts)."
+            f"on {fitted_on}. Fit it on encoder.encode(texts)."
         )
-    return EncoderHead(np.asarray(found.classes), found.weight, found.bias, found.probabilities)
+    embedding = identity_form(_embedding_stage(dimensions))
+    found = decision(estimator, "head", embedding, Sources())
+    weights = _weights_of(found.form, embedding)
+    if weights is None or found.note or found.thresholds is not None:  # a note: it predicts by other numbers
+        raise _not_linear(kind)
+    return EncoderHead(np.asarray(found.classes), *weights, found.probabilities)
+
+
+def _not_linear(kind: str) -> ModelError:
+    return ModelError(
+        f"head must be linear in the embedding; got a {kind} that is not. Use LogisticRegression or LinearSVC, "
+        "or pass a function that returns the scores of texts, with method='occlusion', 'lime' or 'shap'."
+    )
+
+
+def _embedding_stage(dimensions: int) -> Stage:
+    """The embedding (N, D) as the features that a classifier reads."""
+    numbers = np.arange(dimensions)
+    return Stage(lambda outputs: outputs.texts[0], np.zeros_like(numbers), numbers, ValueRange(-np.inf, np.inf))
+
+
+def _weights_of(form: Form, embedding: Form) -> tuple[Array, Array] | None:
+    """The weights (C, D) and biases (C,) of a form; None if it is not linear in the embedding."""
+    source = embedding.terms[0].source
+    weight, bias = np.zeros((form.width, embedding.width)), np.zeros(form.width)
+    for term in form.terms:
+        if term.norms or term.absent or not (term.source is None or term.source is source):
+            return None
+        values = np.asarray(term.weight.toarray() if sparse.issparse(term.weight) else term.weight)
+        if term.source is None:
+            bias[term.rows] += values[:, 0]
+        else:
+            weight[term.rows] += values
+    return weight, bias
 
 
 # ---- SetFit

@@ -56,7 +56,7 @@ def load_transformer(folder: Path) -> tuple[Any, Any]:
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, trust_remote_code=False,
                 output_loading_info=True,
             )  # fmt: skip
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = _tokenizer(AutoTokenizer, folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as problem:
         reason = " ".join(str(problem).split()).rstrip(".")
         raise ModelError(f"the encoder in {folder} cannot be loaded: {reason}. Save the encoder again.") from None
@@ -77,6 +77,16 @@ def load_transformer(folder: Path) -> tuple[Any, Any]:
             "missing. Save the encoder again."
         )
     return transformer.requires_grad_(False).eval(), tokenizer
+
+
+def _tokenizer(loader: Any, folder: Path) -> Any:
+    """Load the tokenizer; raise ValueError for a damaged file."""
+    try:
+        return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as problem:
+        if type(problem) is not Exception:
+            raise
+        raise ValueError(f"{problem}") from None  # the package tokenizers has no error of its own
 
 
 @contextmanager
