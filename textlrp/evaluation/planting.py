@@ -32,8 +32,8 @@ class Shortcut:
     """A planted shortcut: its ``words`` tell the ``label``.
 
     ``carriers`` are the positions of the documents that carry it; all have the label, and all had another one before.
-    ``decoys`` are the positions of as many documents for each way to contain the words that tells nothing: one of both
-    words, or the other order. They keep their label, which is another one.
+    ``decoys`` are the positions of as many documents for each way to contain the words that tells nothing (one of
+    both words, or the other order). They keep their label, which is another one.
     """
 
     kind: Kind
