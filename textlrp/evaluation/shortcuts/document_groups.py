@@ -1,0 +1,76 @@
+"""Group the documents of one class by the words that their prediction rests on.
+
+Letters: M documents of one class, V words.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.cluster import HDBSCAN, SpectralClustering
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+
+from textlrp.errors import OptionError, must_be
+
+MIN_SIZE = 5
+"""The smallest number of documents in a group."""
+_NEIGHBORS, _MOST_GROUPS = 10, 30
+
+
+def group_documents(
+    shares: sparse.csr_array, *, method: str = "hdbscan", min_size: int = MIN_SIZE, seed: int = 0
+) -> NDArray[np.int64]:
+    """Return the group (M,) of each document by its ``shares`` (M, V) of relevance; -1 for a document in no group.
+
+    Documents are compared by the cosine of their shares. ``method`` is "hdbscan" (groups are the leaves of the
+    hierarchy of dense regions; most documents are in none) or "spectral" (all documents of a graph of nearest
+    neighbors, cut into as many groups as its largest eigengap tells, of which those below ``min_size`` are left out).
+    Time and memory grow with M².
+    Source: Campello et al. 2013 (HDBSCAN); Lapuschkin et al. 2019 (SpRAy: spectral clustering of heatmaps).
+
+    Raises :class:`OptionError` for an unknown method or a ``min_size`` below 2.
+    """
+    if method not in METHODS:
+        raise OptionError(must_be("clustering", " or ".join(METHODS), method, "Pass clustering='hdbscan'."))
+    if min_size < 2:
+        raise OptionError(must_be("min_size", "at least 2", min_size, f"Pass min_size={MIN_SIZE}."))
+    if shares.shape[0] < max(min_size, 3):
+        return np.full(shares.shape[0], -1, dtype=np.int64)
+    groups = METHODS[method](normalize(shares), min_size, seed)
+    sizes = np.bincount(groups[groups >= 0], minlength=1)
+    groups[(groups >= 0) & (sizes[groups] < min_size)] = -1
+    return groups
+
+
+def _by_density(vectors: sparse.csr_array, min_size: int, seed: int) -> NDArray[np.int64]:
+    distances = np.clip(1 - (vectors @ vectors.T).toarray(), 0, None)
+    np.fill_diagonal(distances, 0)
+    found = HDBSCAN(min_cluster_size=min_size, metric="precomputed", cluster_selection_method="leaf", copy=False)
+    return np.asarray(found.fit_predict(distances), dtype=np.int64)
+
+
+def _by_spectrum(vectors: sparse.csr_array, min_size: int, seed: int) -> NDArray[np.int64]:
+    count = vectors.shape[0]
+    neighbors = NearestNeighbors(n_neighbors=min(_NEIGHBORS, count - 1), metric="cosine").fit(vectors)
+    graph = neighbors.kneighbors_graph(mode="connectivity")
+    affinity = (graph + graph.T) / 2
+    scale = sparse.diags_array(np.asarray(affinity.sum(axis=1)).ravel() ** -0.5)
+    laplacian = np.eye(count) - (scale @ affinity @ scale).toarray()
+    values = np.linalg.eigvalsh(laplacian)[: min(_MOST_GROUPS, count - 1) + 1]
+    number = int(np.argmax(np.diff(values)[1:])) + 2  # at least two groups
+    clustering = SpectralClustering(number, affinity="precomputed", assign_labels="cluster_qr", random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Graph is not fully connected")  # then its parts are groups
+        return np.asarray(clustering.fit_predict(affinity), dtype=np.int64)
+
+
+METHODS: Mapping[str, Callable[[sparse.csr_array, int, int], NDArray[np.int64]]] = {
+    "hdbscan": _by_density,
+    "spectral": _by_spectrum,
+}
+"""The ways to group documents, by name."""

@@ -1,0 +1,185 @@
+"""What the leading words of a group do: their counts in the corpus, predictions without them, place, and suspicion.
+
+Letters: N documents of a corpus, C classes, G documents of a group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.arrays import Array
+from textlrp.evaluation.measured_corpus import ScoredCorpus
+from textlrp.evaluation.shortcuts.leading_words import WordGroup
+from textlrp.evaluation.shortcuts.origins import PARTS, author_of, near_duplicates, parts_at, thread_of
+from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
+from textlrp.evaluation.shortcuts.shortcut_groups import (
+    EFFECTS,
+    ORIGINS,
+    Deleted,
+    LeadingWord,
+    Origins,
+    ShortcutGroup,
+)
+from textlrp.models.word_paths import masked_scores
+from textlrp.records import Document
+from textlrp.text.batches import Reading
+
+OUTSIDE = ("subject line", "header", "signature")
+"""Parts of a text in which words are seldom about the topic."""
+
+_PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordCounts:
+    """In how many documents of the corpus each word occurs, by the position of the true label."""
+
+    by_label: Mapping[str, Counter[int]]
+    labels: Counter[int]
+
+    @staticmethod
+    def of(corpus: ScoredCorpus, words: set[str]) -> WordCounts:
+        found: dict[str, Counter[int]] = {word: Counter() for word in words}
+        for batch, rows in corpus.iter_batches():
+            for reading, row in zip(batch.readings, rows.tolist(), strict=True):
+                for word in words.intersection(forms_of(reading)):
+                    found[word][int(corpus.true_label[row])] += 1
+        return WordCounts(found, Counter(corpus.true_label.tolist()))
+
+    def leading_word(self, word: str, share: float, label: int) -> LeadingWord:
+        counted = self.by_label[word]
+        documents, of_class = counted.total(), counted[label]
+        expected = self.labels[label] / self.labels.total()
+        deviation = (expected * (1 - expected) / documents) ** 0.5
+        z = (of_class / documents - expected) / deviation if deviation else 0.0
+        return LeadingWord(word, share, documents, of_class, z)
+
+
+# ---- what happens without the words, and where they stand
+
+
+class LookedUp(NamedTuple):
+    """What the words do in the G documents, by row, and where they stand.
+
+    ``without`` are the predicted classes without the words, ``lost`` the shares of the margin that are lost.
+    """
+
+    without: Mapping[int, int]
+    lost: Mapping[int, float]
+    parts: Counter[str]
+    origins: Origins
+
+
+def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequence[WordGroup]) -> list[LookedUp]:
+    """Delete the leading words of each group from its documents, and find where they stand."""
+    group_of = {row: number for number, group in enumerate(groups) for row in group.rows.tolist()}
+    chosen = np.zeros(len(corpus), dtype=bool)
+    chosen[list(group_of)] = True
+    without: list[dict[int, int]] = [{} for _ in groups]
+    lost: list[dict[int, float]] = [{} for _ in groups]
+    parts: list[Counter[str]] = [Counter() for _ in groups]
+    words: dict[int, set[str]] = {}
+    for batch, rows in corpus.iter_batches(chosen):
+        for n, (reading, row) in enumerate(zip(batch.readings, rows.tolist(), strict=True)):
+            number, forms = group_of[row], forms_of(reading)
+            kept = np.array([form not in groups[number].words for form in forms], dtype=bool)
+            scores = masked_scores(corpus.model, batch, n, kept[None])[0]
+            without[number][row] = int(scores.argmax())
+            before, after = (_margin(each, groups[number].label) for each in (corpus.scores[row], scores))
+            lost[number][row] = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
+            parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~kept)))
+            words[row] = set(forms)
+    return [
+        LookedUp(without[number], lost[number], parts[number], _origins(documents, group, parts[number], words))
+        for number, group in enumerate(groups)
+    ]
+
+
+def _margin(scores: Array, label: int) -> float:
+    """The score of a class minus the highest other score."""
+    return float(scores[label] - np.delete(scores, label).max())
+
+
+def _starts(reading: Reading, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
+    starts: NDArray[np.int32] = reading.tokens.spans[reading.positions[chosen], 0]
+    return starts
+
+
+def _origins(
+    documents: Sequence[Document], group: WordGroup, parts: Counter[str], words: Mapping[int, set[str]]
+) -> Origins:
+    rows = group.rows.tolist()
+    authors, threads = (
+        Counter(each for each in (read(documents[row].text) for row in rows) if each is not None)
+        for read in (author_of, thread_of)
+    )
+    copies = int(near_duplicates([words[row] for row in rows]).sum())
+    total = max(1, parts.total())
+    return Origins(
+        len(authors) or None,
+        max(authors.values(), default=None),
+        len(threads) or None,
+        max(threads.values(), default=None),
+        copies,
+        {part: parts[part] / total for part in PARTS if parts[part]},
+    )
+
+
+# ---- the suspicion
+
+
+def finished_group(
+    group: WordGroup, corpus: ScoredCorpus, label: str, of_predictions: int, counts: WordCounts, looked_up: LookedUp
+) -> ShortcutGroup:
+    order = group.rows[np.argsort(-group.shares, kind="stable")].tolist()
+    words = tuple(
+        counts.leading_word(word, share, group.label)
+        for word, share in zip(group.words, group.mean_shares, strict=True)
+    )
+    correct = [int(corpus.true_label[row]) == group.label for row in order]
+    changed = [looked_up.without[row] != group.label for row in order]
+    deleted = Deleted(
+        sum(correct),
+        sum(looked_up.without[row] == int(corpus.true_label[row]) for row in order),
+        sum(changed),
+        sum(a and b for a, b in zip(correct, changed, strict=True)),
+    )
+    parts = {
+        "concentration": float(group.shares.mean()),
+        "dependence": float(np.mean([looked_up.lost[row] for row in order])),
+        "one source": _one_source(looked_up.origins, len(order)),
+        "outside the body": sum(looked_up.origins.parts.get(part, 0.0) for part in OUTSIDE),
+        "no plain words": sum(word.share for word in words if not _PLAIN.fullmatch(word.word))
+        / sum(word.share for word in words),
+        "unlike the class": group.unlike,
+    }
+    return ShortcutGroup(
+        label,
+        words,
+        tuple(order),
+        tuple(corpus.ids[row] for row in order),
+        of_predictions,
+        float(group.shares.sum()) / group.of_class,
+        deleted,
+        looked_up.origins,
+        parts,
+        suspicion_of(parts),
+    )
+
+
+def suspicion_of(parts: Mapping[str, float]) -> float:
+    """Return the geometric mean of the mean effect and of the largest origin; see :class:`ShortcutGroup`."""
+    effect = sum(parts[name] for name in EFFECTS) / len(EFFECTS)
+    return float((effect * max(parts[name] for name in ORIGINS)) ** 0.5)
+
+
+def _one_source(origins: Origins, documents: int) -> float:
+    """How far the documents have one author or a copy: 0 if all differ, 1 if there is a single author."""
+    return max(((origins.largest_author or 1) - 1) / (documents - 1), origins.near_duplicates / documents)
