@@ -27,6 +27,7 @@ from textlrp.evaluation.shortcuts.shortcut_groups import (
     Origins,
     ShortcutGroup,
 )
+from textlrp.models.classifier import thresholds_of
 from textlrp.models.word_paths import masked_scores
 from textlrp.records import Document
 from textlrp.text.batches import Reading
@@ -46,6 +47,7 @@ class WordCounts:
 
     @staticmethod
     def of(corpus: ScoredCorpus, words: set[str]) -> WordCounts:
+        """Count the documents of a corpus that contain each of ``words``."""
         found: dict[str, Counter[int]] = {word: Counter() for word in words}
         for batch, rows in corpus.iter_batches():
             for reading, row in zip(batch.readings, rows.tolist(), strict=True):
@@ -54,6 +56,7 @@ class WordCounts:
         return WordCounts(found, Counter(corpus.true_label.tolist()))
 
     def leading_word(self, word: str, share: float, label: int) -> LeadingWord:
+        """Return a leading word of a group with its ``share`` and its counts for the class at ``label``."""
         counted = self.by_label[word]
         documents, of_class = counted.total(), counted[label]
         expected = self.labels[label] / self.labels.total()
@@ -86,13 +89,17 @@ def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequenc
     lost: list[dict[int, float]] = [{} for _ in groups]
     parts: list[Counter[str]] = [Counter() for _ in groups]
     words: dict[int, set[str]] = {}
+    thresholds = thresholds_of(corpus.model)
+    thresholds = np.zeros(corpus.scores.shape[1]) if thresholds is None else thresholds
     for batch, rows in corpus.iter_batches(chosen):
         for n, (reading, row) in enumerate(zip(batch.readings, rows.tolist(), strict=True)):
             number, forms = group_of[row], forms_of(reading)
             kept = np.array([form not in groups[number].words for form in forms], dtype=bool)
-            scores = masked_scores(corpus.model, batch, n, kept[None])[0]
+            scores = masked_scores(corpus.model, batch, n, kept[None])[0] - thresholds
             without[number][row] = int(scores.argmax())
-            before, after = (_margin(each, groups[number].label) for each in (corpus.scores[row], scores))
+            before, after = (
+                _margin(each, groups[number].label) for each in (corpus.scores[row] - thresholds, scores)
+            )
             lost[number][row] = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
             parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~kept)))
             words[row] = set(forms)
@@ -138,6 +145,7 @@ def _origins(
 def finished_group(
     group: WordGroup, corpus: ScoredCorpus, label: str, of_predictions: int, counts: WordCounts, looked_up: LookedUp
 ) -> ShortcutGroup:
+    """Return the group as users get it; ``label`` is the name of its class, predicted ``of_predictions`` times."""
     order = group.rows[np.argsort(-group.shares, kind="stable")].tolist()
     words = tuple(
         counts.leading_word(word, share, group.label)

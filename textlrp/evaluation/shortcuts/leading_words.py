@@ -41,7 +41,7 @@ class WordGroup:
 def word_groups(
     label: int, vectors: RelevanceVectors, clustering: str, min_size: int, seed: int
 ) -> Iterator[WordGroup]:
-    """Yield the groups of the documents of one class, the position of which is ``label``; see :func:`group_documents`.
+    """Yield the groups of the documents of one class, whose position is ``label``; see :func:`group_documents`.
 
     The leading words have the largest mean shares: at most :data:`MOST_WORDS`, each at least :data:`LEADING` of the
     first one.

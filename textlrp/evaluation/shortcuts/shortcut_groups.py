@@ -28,10 +28,10 @@ PART_MEANINGS: Mapping[str, str] = {
 class LeadingWord(NamedTuple):
     """One of the words that the predictions of a group rest on.
 
-    ``share``: the mean share of the supporting relevance that it has in the documents of the group. ``documents``: how
-    many documents of the whole corpus contain it, ``of_class`` how many of these have the class as true label. ``z``:
-    how far their share is above that of the class in the corpus, in standard deviations (Gardner et al. 2021,
-    arXiv 2104.08646, section 4); above about 3, the word alone tells the label.
+    ``share``: the mean share of the supporting relevance that it has in the documents of the group. ``documents``:
+    how many documents of the whole corpus contain it, ``of_class`` how many of these have the class as true label.
+    ``z``: how far their share is above that of the class in the corpus, in standard deviations (Gardner et al. 2021,
+    arXiv 2104.08646, section 4).
     """
 
     word: str
@@ -75,11 +75,11 @@ class ShortcutGroup:
     """Documents of one predicted class whose prediction rests on the same few words.
 
     ``documents`` are the positions of its G documents in the corpus, those with the largest share first.
-    ``of_predictions`` is the number of documents with that predicted class. ``share_of_relevance`` is the share of the
-    class's supporting relevance, over all of these, that is on the leading words in this group.
-    ``suspicion_parts`` are explained in :data:`PART_MEANINGS`. ``suspicion`` is the geometric mean of two numbers: the
-    mean of :data:`EFFECTS`, and the largest of :data:`ORIGINS`. Groups are sorted by ``weight``, the suspicion times
-    the number of documents. Whether a group is a shortcut is for a person to decide.
+    ``of_predictions`` is the number of documents with that predicted class. ``share_of_relevance`` is the share of
+    the class's supporting relevance, over all of these, that is on the leading words in this group.
+    ``suspicion_parts`` are explained in :data:`PART_MEANINGS`. ``suspicion`` is the geometric mean of two numbers:
+    the mean of :data:`EFFECTS`, and the largest of :data:`ORIGINS`. Groups are sorted by ``weight``, the suspicion
+    times the number of documents. Whether a group is a shortcut is for a person to decide.
     """
 
     label: str
