@@ -58,7 +58,7 @@ def find_shortcuts(
         for label, of_class in vectors.items()
         for group in word_groups(label, of_class, clustering, min_size, seed)
     ]
-    counts = WordCounts.of(corpus, {word for group in found for word in group.words})
+    counts = WordCounts.of(corpus, documents, {word for group in found for word in group.words})
     looked_up = look_up(corpus, documents, found)
     labels = tuple(str(name) for name in model.classes_.tolist())
     totals = Counter(corpus.predicted.tolist())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.evaluation.shortcuts.leading_words import WordGroup
-from textlrp.evaluation.shortcuts.origins import PARTS, author_of, near_duplicates, parts_at, thread_of
+from textlrp.evaluation.shortcuts.origins import PARTS, author_names, author_of, near_duplicates, parts_at, thread_of
 from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
 from textlrp.evaluation.shortcuts.shortcut_groups import (
     EFFECTS,
@@ -40,20 +40,31 @@ _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordCounts:
-    """In how many documents of the corpus each word occurs, by the position of the true label."""
+    """In how many documents of the corpus each word occurs, by the position of the true label.
+
+    ``names`` are the words that name an author of a document with a label, by its position.
+    """
 
     by_label: Mapping[str, Counter[int]]
+    names: Mapping[int, set[str]]
     labels: Counter[int]
 
     @staticmethod
-    def of(corpus: ScoredCorpus, words: set[str]) -> WordCounts:
-        """Count the documents of a corpus that contain each of ``words``."""
+    def of(corpus: ScoredCorpus, documents: Sequence[Document], words: set[str]) -> WordCounts:
+        """Count the documents of a corpus that contain each of ``words``, and find which of these name an author."""
+        names: dict[int, set[str]] = {}
+        for document, label in zip(documents, corpus.true_label.tolist(), strict=True):
+            names.setdefault(label, set()).update(words & author_names(document.text))
         found: dict[str, Counter[int]] = {word: Counter() for word in words}
         for batch, rows in corpus.iter_batches():
             for reading, row in zip(batch.readings, rows.tolist(), strict=True):
                 for word in words.intersection(forms_of(reading)):
                     found[word][int(corpus.true_label[row])] += 1
-        return WordCounts(found, Counter(corpus.true_label.tolist()))
+        return WordCounts(found, names, Counter(corpus.true_label.tolist()))
+
+    def is_name_or_code(self, word: str, label: int) -> bool:
+        """Whether a word names an author of the class at ``label``, or is no word of letters."""
+        return word in self.names.get(label, ()) or not _PLAIN.fullmatch(word)
 
     def leading_word(self, word: str, share: float, label: int) -> LeadingWord:
         """Return a leading word of a group with its ``share`` and its counts for the class at ``label``."""
@@ -164,9 +175,8 @@ def finished_group(
         "dependence": float(np.mean([looked_up.lost[row] for row in order])),
         "one source": _one_source(looked_up.origins, len(order)),
         "outside the body": sum(looked_up.origins.parts.get(part, 0.0) for part in OUTSIDE),
-        "no plain words": sum(word.share for word in words if not _PLAIN.fullmatch(word.word))
-        / sum(word.share for word in words),
-        "unlike the class": group.unlike,
+        "names and codes": _mean_over(words, lambda word: counts.is_name_or_code(word.word, group.label)),
+        "unlike the class": group.unlike * _mean_over(words, lambda word: word.of_class / word.documents),
     }
     return ShortcutGroup(
         label,
@@ -186,6 +196,11 @@ def suspicion_of(parts: Mapping[str, float]) -> float:
     """Return the geometric mean of the mean effect and of the largest origin; see :class:`ShortcutGroup`."""
     effect = sum(parts[name] for name in EFFECTS) / len(EFFECTS)
     return float((effect * max(parts[name] for name in ORIGINS)) ** 0.5)
+
+
+def _mean_over(words: Sequence[LeadingWord], value: Callable[[LeadingWord], float]) -> float:
+    """The mean of a value of the words, weighted by their shares."""
+    return sum(word.share * value(word) for word in words) / sum(word.share for word in words)
 
 
 def _one_source(origins: Origins, documents: int) -> float:

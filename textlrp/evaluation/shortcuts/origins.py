@@ -22,6 +22,8 @@ NEAR_DUPLICATE = 0.8
 _FROM = re.compile(r"^From:[ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
 _SUBJECT = re.compile(r"^Subject:[ \t]*(.*)$", re.MULTILINE | re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>()\"']+@[^\s<>()\"']+")
+_HOST = re.compile(r"@[^\s<>()\"']+")
+_NAME = re.compile(r"[^\W\d_]{3,}")
 _REPLY = re.compile(r"^(?:\s*(?:re|fwd?|aw)\s*(?:\[\d+\])?:)+", re.IGNORECASE)
 _SIGNATURE_DASHES = re.compile(r"\n-{2,}[ \t]*\n")
 _headers, _quotes = make_skip(("headers",)), make_skip(("quotes",))
@@ -54,6 +56,12 @@ def author_of(text: str) -> str | None:
         return None
     address = _ADDRESS.search(line[1])
     return (address[0] if address else line[1]).strip().lower() or None
+
+
+def author_names(text: str) -> set[str]:
+    """Return the words that name the author in the ``From:`` line, in lower case, without the host of an address."""
+    line = _FROM.search(text, 0, _header_end(text))
+    return set() if line is None else {name.lower() for name in _NAME.findall(_HOST.sub(" ", line[1]))}
 
 
 def thread_of(text: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 EFFECTS = ("concentration", "dependence")
 """Parts of the suspicion that tell how much the model relies on the words."""
-ORIGINS = ("one source", "outside the body", "no plain words", "unlike the class")
+ORIGINS = ("one source", "outside the body", "names and codes", "unlike the class")
 """Parts of the suspicion that tell whether the words are about the topic."""
 
 PART_MEANINGS: Mapping[str, str] = {
@@ -19,8 +19,11 @@ PART_MEANINGS: Mapping[str, str] = {
     "dependence": "share of the margin over the next class that is lost without the leading words",
     "one source": "share of the documents that have the same author, or a near-duplicate",
     "outside the body": "share of the leading words' occurrences in headers and signatures",
-    "no plain words": "share of the leading words' relevance on addresses, names of hosts, numbers and symbols",
-    "unlike the class": "how far the other words of the documents are from those of the class",
+    "names and codes": "share of the leading words' relevance on names of authors, addresses, numbers and symbols",
+    "unlike the class": (
+        "how far the other words of the documents are from those of the class, times the share of the leading words' "
+        "documents that have the class as label"
+    ),
 }
 """What each part of the suspicion is; all are between 0 and 1."""
 
