@@ -35,16 +35,21 @@ def group_documents(
 
     Raises :class:`OptionError` for an unknown method or a ``min_size`` below 2.
     """
-    if method not in METHODS:
-        raise OptionError(must_be("clustering", " or ".join(METHODS), method, "Pass clustering='hdbscan'."))
-    if min_size < 2:
-        raise OptionError(must_be("min_size", "at least 2", min_size, f"Pass min_size={MIN_SIZE}."))
+    check_grouping(method, min_size)
     if shares.shape[0] < max(min_size, 3):
         return np.full(shares.shape[0], -1, dtype=np.int64)
     groups = METHODS[method](normalize(shares), min_size, seed)
     sizes = np.bincount(groups[groups >= 0], minlength=1)
     groups[(groups >= 0) & (sizes[groups] < min_size)] = -1
     return groups
+
+
+def check_grouping(method: str, min_size: int) -> None:
+    """Raise :class:`OptionError` for an unknown method or a ``min_size`` below 2."""
+    if method not in METHODS:
+        raise OptionError(must_be("clustering", " or ".join(METHODS), method, "Pass clustering='hdbscan'."))
+    if min_size < 2:
+        raise OptionError(must_be("min_size", "at least 2", min_size, f"Pass min_size={MIN_SIZE}."))
 
 
 def _by_density(vectors: sparse.csr_array, min_size: int, seed: int) -> NDArray[np.int64]:

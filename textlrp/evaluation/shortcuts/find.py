@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
-from textlrp.evaluation.shortcuts.document_groups import MIN_SIZE
+from textlrp.evaluation.shortcuts.document_groups import MIN_SIZE, check_grouping
 from textlrp.evaluation.shortcuts.group_measures import WordCounts, finished_group, look_up
 from textlrp.evaluation.shortcuts.leading_words import word_groups
 from textlrp.evaluation.shortcuts.relevance_vectors import relevance_vectors
-from textlrp.evaluation.shortcuts.shortcut_groups import Shortcuts
 from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
 from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
+from textlrp.shortcut_groups import Shortcuts
 
 MAX_DOCUMENTS = 2000
 """Documents of a predicted class that are compared with each other."""
@@ -48,6 +48,7 @@ def find_shortcuts(
     Raises :class:`DataError` as :func:`textlrp.evaluation.score_corpus` does, :class:`OptionError` for wrong options.
     Source: Lapuschkin et al. 2019 (Nature Communications 10:1096), section "Methods: spectral relevance analysis".
     """
+    check_grouping(clustering, min_size)
     model, documents = without_options(model), list(documents)
     corpus, spec = score_corpus(model, documents), MethodSpec("", method, rule)
     settings = spec.settings(model)

@@ -19,7 +19,10 @@ from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.evaluation.shortcuts.leading_words import WordGroup
 from textlrp.evaluation.shortcuts.origins import PARTS, author_names, author_of, near_duplicates, parts_at, thread_of
 from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
-from textlrp.evaluation.shortcuts.shortcut_groups import (
+from textlrp.models.classifier import thresholds_of
+from textlrp.models.word_paths import masked_scores
+from textlrp.records import Document
+from textlrp.shortcut_groups import (
     EFFECTS,
     ORIGINS,
     Deleted,
@@ -27,9 +30,6 @@ from textlrp.evaluation.shortcuts.shortcut_groups import (
     Origins,
     ShortcutGroup,
 )
-from textlrp.models.classifier import thresholds_of
-from textlrp.models.word_paths import masked_scores
-from textlrp.records import Document
 from textlrp.text.batches import Reading
 
 OUTSIDE = ("subject line", "header", "signature")

@@ -82,7 +82,7 @@ class ShortcutGroup:
     the class's supporting relevance, over all of these, that is on the leading words in this group.
     ``suspicion_parts`` are explained in :data:`PART_MEANINGS`. ``suspicion`` is the geometric mean of two numbers:
     the mean of :data:`EFFECTS`, and the largest of :data:`ORIGINS`. Groups are sorted by ``weight``, the suspicion
-    times the number of documents. Whether a group is a shortcut is for a person to decide.
+    times the square root of the number of documents. Whether a group is a shortcut is for a person to decide.
     """
 
     label: str
@@ -98,8 +98,8 @@ class ShortcutGroup:
 
     @property
     def weight(self) -> float:
-        """The suspicion times the number of documents."""
-        return self.suspicion * len(self.documents)
+        """The suspicion times the square root of the number of documents."""
+        return self.suspicion * float(len(self.documents) ** 0.5)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the group as plain data."""
