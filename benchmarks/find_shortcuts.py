@@ -94,11 +94,8 @@ def main() -> None:
                     firsts = [each for name in found.labels for each in found.of_class(name)[:FIRST]]
                     alarms = sum(each.suspicion >= least for each in firsts)
                     text = f"{alarms} of {len(firsts)} at {least:.2f} or more | –"
-                print(
-                    f"| {kind or 'nothing planted'} | {seed} | {clustering} | {taken} | {text} | {len(found.groups)} | "
-                    f"{fitted:.0f} | {seconds:.0f} |",
-                    flush=True,
-                )
+                row = (kind or "nothing planted", seed, clustering, taken, text, len(found.groups))
+                print("", *row, f"{fitted:.0f}", f"{seconds:.0f}", sep=" | ", end=" |\n", flush=True)
 
 
 if __name__ == "__main__":

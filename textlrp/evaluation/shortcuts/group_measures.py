@@ -20,7 +20,6 @@ from textlrp.evaluation.shortcuts.leading_words import WordGroup
 from textlrp.evaluation.shortcuts.origins import PARTS, author_names, author_of, near_duplicates, parts_at, thread_of
 from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
 from textlrp.models.classifier import thresholds_of
-from textlrp.models.word_paths import masked_scores
 from textlrp.records import Document
 from textlrp.shortcut_groups import (
     EFFECTS,
@@ -103,17 +102,18 @@ def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequenc
     thresholds = thresholds_of(corpus.model)
     thresholds = np.zeros(corpus.scores.shape[1]) if thresholds is None else thresholds
     for batch, rows in corpus.iter_batches(chosen):
-        for n, (reading, row) in enumerate(zip(batch.readings, rows.tolist(), strict=True)):
-            number, forms = group_of[row], forms_of(reading)
-            kept = np.array([form not in groups[number].words for form in forms], dtype=bool)
-            scores = masked_scores(corpus.model, batch, n, kept[None])[0] - thresholds
-            without[number][row] = int(scores.argmax())
-            before, after = (
-                _margin(each, groups[number].label) for each in (corpus.scores[row] - thresholds, scores)
-            )
+        numbers, forms = [group_of[row] for row in rows.tolist()], [forms_of(each) for each in batch.readings]
+        keep = np.ones((len(rows), max(map(len, forms))), dtype=bool)
+        for n, number in enumerate(numbers):
+            keep[n, : len(forms[n])] = [form not in groups[number].words for form in forms[n]]
+        scores = corpus.model.scores(batch, keep=keep) - thresholds
+        for n, (number, reading, row) in enumerate(zip(numbers, batch.readings, rows.tolist(), strict=True)):
+            without[number][row] = int(scores[n].argmax())
+            own = corpus.scores[row] - thresholds
+            before, after = (_margin(each, groups[number].label) for each in (own, scores[n]))
             lost[number][row] = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
-            parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~kept)))
-            words[row] = set(forms)
+            parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~keep[n, : len(forms[n])])))
+            words[row] = set(forms[n])
     return [
         LookedUp(without[number], lost[number], parts[number], _origins(documents, group, parts[number], words))
         for number, group in enumerate(groups)
