@@ -58,7 +58,7 @@ class Deleted(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """Where the documents of a group come from, and where its leading words stand.
+    """Where the documents of a group come from, and where its leading words appear.
 
     ``authors`` and ``threads`` are the number of different ones, ``largest_author`` and ``largest_thread`` the number
     of documents of the most frequent one; None if no text names any. ``near_duplicates``: documents with a

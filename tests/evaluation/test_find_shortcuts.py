@@ -129,6 +129,16 @@ def test_few_documents_are_no_group() -> None:
     assert group_documents(sparse.csr_array((0, 3))).tolist() == []
 
 
+@every("method", ["hdbscan", "spectral"])
+def test_documents_without_supporting_words_are_in_no_group(method: str) -> None:
+    shares = np.zeros((20, 6))
+    shares[:8, 0], shares[8:14, 1] = 1, 1
+    groups = group_documents(sparse.csr_array(shares), method=method)
+    assert (groups[14:] == -1).all()
+    assert len(set(groups[:8])) == len(set(groups[8:14])) == 1
+    assert groups[0] != groups[8]
+
+
 # ---- the numbers of a group
 
 

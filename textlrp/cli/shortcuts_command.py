@@ -86,7 +86,7 @@ def cli_shortcuts(
 ) -> None:
     """Find the shortcuts of a model: groups of documents whose prediction rests on the same few words.
 
-    For each group, the page shows the leading words, where they stand and who wrote the texts, what happens to the
+    For each group, the page shows the leading words, where they appear and who wrote the texts, what happens to the
     predictions without them, and documents with marked words. A suspicion ranks the groups; you decide.
 
     [bold]Examples[/bold]

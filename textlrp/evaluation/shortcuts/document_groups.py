@@ -36,9 +36,11 @@ def group_documents(
     Raises :class:`OptionError` for an unknown method or a ``min_size`` below 2.
     """
     check_grouping(method, min_size)
-    if shares.shape[0] < max(min_size, 3):
-        return np.full(shares.shape[0], -1, dtype=np.int64)
-    groups = METHODS[method](normalize(shares), min_size, seed)
+    groups = np.full(shares.shape[0], -1, dtype=np.int64)
+    filled = np.flatnonzero(shares.sum(axis=1) > 0)  # a document without supporting relevance is like no other
+    if len(filled) < max(min_size, 3):
+        return groups
+    groups[filled] = METHODS[method](normalize(shares[filled]), min_size, seed)
     sizes = np.bincount(groups[groups >= 0], minlength=1)
     groups[(groups >= 0) & (sizes[groups] < min_size)] = -1
     return groups

@@ -75,11 +75,11 @@ class WordCounts:
         return LeadingWord(word, share, documents, of_class, z)
 
 
-# ---- what happens without the words, and where they stand
+# ---- what happens without the words, and where they appear
 
 
 class LookedUp(NamedTuple):
-    """What the words do in the G documents, by row, and where they stand.
+    """What the words do in the G documents, by row, and where they appear.
 
     ``without`` are the predicted classes without the words, ``lost`` the shares of the margin that are lost.
     """
@@ -91,7 +91,7 @@ class LookedUp(NamedTuple):
 
 
 def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequence[WordGroup]) -> list[LookedUp]:
-    """Delete the leading words of each group from its documents, and find where they stand."""
+    """Delete the leading words of each group from its documents, and find where they appear."""
     group_of = {row: number for number, group in enumerate(groups) for row in group.rows.tolist()}
     chosen = np.zeros(len(corpus), dtype=bool)
     chosen[list(group_of)] = True

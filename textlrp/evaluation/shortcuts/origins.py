@@ -1,4 +1,4 @@
-"""Where words stand in a text, and who wrote it: the parts of a message, its author, its thread, its near-duplicates.
+"""Where words appear in a text, and who wrote it: parts of a message, its author, its thread, its near-duplicates.
 
 Authors and threads come from header lines (``From:``, ``Subject:``); a text without these has none.
 """
