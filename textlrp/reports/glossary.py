@@ -63,8 +63,8 @@ TERMS: dict[str, str] = {
     "class.",
     "group": "Documents of one predicted class whose prediction rests on the same few words.",
     "leading words": "The words of a group with the largest shares of the supporting relevance.",
-    "share of relevance": "The relevance of a word that supports the class, divided by that of all such words of the "
-    "document; the mean over the documents of the group.",
+    "share of relevance": "The relevance of a word that supports the class, divided by that of all such words; the "
+    "mean over the documents of the group.",
     "suspicion": "From 0 to 1: how much the model relies on the leading words, and how little they look like the "
     "topic. It ranks groups; it is no verdict.",
     "z": "How far the share of the class, among the documents that contain a word, is above its share in the corpus, "

@@ -78,7 +78,7 @@ class WordCounts:
 # ---- what happens without the words, and where they appear
 
 
-class LookedUp(NamedTuple):
+class WordEffects(NamedTuple):
     """What the words do in the G documents, by row, and where they appear.
 
     ``without`` are the predicted classes without the words, ``lost`` the shares of the margin that are lost.
@@ -90,7 +90,7 @@ class LookedUp(NamedTuple):
     origins: Origins
 
 
-def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequence[WordGroup]) -> list[LookedUp]:
+def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequence[WordGroup]) -> list[WordEffects]:
     """Delete the leading words of each group from its documents, and find where they appear."""
     group_of = {row: number for number, group in enumerate(groups) for row in group.rows.tolist()}
     chosen = np.zeros(len(corpus), dtype=bool)
@@ -115,7 +115,7 @@ def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequenc
             parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~keep[n, : len(forms[n])])))
             words[row] = set(forms[n])
     return [
-        LookedUp(without[number], lost[number], parts[number], _origins(documents, group, parts[number], words))
+        WordEffects(without[number], lost[number], parts[number], _origins(documents, group, parts[number], words))
         for number, group in enumerate(groups)
     ]
 
@@ -154,7 +154,12 @@ def _origins(
 
 
 def finished_group(
-    group: WordGroup, corpus: ScoredCorpus, label: str, of_predictions: int, counts: WordCounts, looked_up: LookedUp
+    group: WordGroup,
+    corpus: ScoredCorpus,
+    label: str,
+    of_predictions: int,
+    counts: WordCounts,
+    looked_up: WordEffects,
 ) -> ShortcutGroup:
     """Return the group as users get it; ``label`` is the name of its class, predicted ``of_predictions`` times."""
     order = group.rows[np.argsort(-group.shares, kind="stable")].tolist()

@@ -30,11 +30,11 @@ def reasons_of(group: ShortcutGroup) -> Reasons:
     )
 
 
-Reading = tuple[bool | None, str]
+SidedText = tuple[bool | None, str]
 """Whether a sentence is for a shortcut (True), for the topic (False) or not shown (None), and the sentence."""
 
 
-def _dependence(group: ShortcutGroup) -> Reading:
+def _dependence(group: ShortcutGroup) -> SidedText:
     changed, total = group.deleted.changed, len(group.documents)
     if 2 * changed >= total:
         return True, f"Without these words, {changed} of the {total} predictions change."
@@ -43,7 +43,7 @@ def _dependence(group: ShortcutGroup) -> Reading:
     return None, ""
 
 
-def _source(group: ShortcutGroup) -> Reading:
+def _source(group: ShortcutGroup) -> SidedText:
     origins, total = group.origins, len(group.documents)
     if (largest := origins.largest_author or 0) >= HIGH * total:
         return True, f"One author wrote {largest} of the {total} documents."
@@ -54,7 +54,7 @@ def _source(group: ShortcutGroup) -> Reading:
     return None, ""
 
 
-def _place(group: ShortcutGroup) -> Reading:
+def _place(group: ShortcutGroup) -> SidedText:
     share, parts = group.suspicion_parts["outside the body"], group.origins.parts
     if share >= HIGH:
         return True, f"{percentage(share)} of the occurrences are in headers or signatures."
@@ -63,7 +63,7 @@ def _place(group: ShortcutGroup) -> Reading:
     return None, ""
 
 
-def _form(group: ShortcutGroup) -> Reading:
+def _form(group: ShortcutGroup) -> SidedText:
     if group.suspicion_parts["names and codes"] >= HIGH:
         return True, "Leading words are names of authors, addresses, numbers or symbols."
     if group.suspicion_parts["names and codes"] < LOW:
@@ -71,7 +71,7 @@ def _form(group: ShortcutGroup) -> Reading:
     return None, ""
 
 
-def _rest(group: ShortcutGroup) -> Reading:
+def _rest(group: ShortcutGroup) -> SidedText:
     if group.suspicion_parts["unlike the class"] >= HIGH:
         return True, "The words are almost only in this class, but the rest of these texts is unlike it."
     if group.suspicion_parts["unlike the class"] < LOW:
