@@ -20,10 +20,7 @@ PART_MEANINGS: Mapping[str, str] = {
     "one source": "share of the documents that have the same author, or a near-duplicate",
     "outside the body": "share of the leading words' occurrences in headers and signatures",
     "names and codes": "share of the leading words' relevance on names of authors, addresses, numbers and symbols",
-    "unlike the class": (
-        "how far the other words of the documents are from those of the class, times the share of the leading words' "
-        "documents that have the class as label"
-    ),
+    "unlike the class": "share of the documents whose other words are more like those of another class (TF-IDF)",
 }
 """What each part of the suspicion is; all are between 0 and 1."""
 

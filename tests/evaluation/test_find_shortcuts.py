@@ -18,6 +18,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
 from textlrp.evaluation.planting import PlantedCorpus, plant_shortcuts
 from textlrp.evaluation.shortcuts import document_groups
+from textlrp.evaluation.shortcuts.class_centroids import ClassCentroids
 from textlrp.evaluation.shortcuts.document_groups import group_documents
 from textlrp.evaluation.shortcuts.group_measures import suspicion_of
 from textlrp.evaluation.shortcuts.origins import author_names, author_of, near_duplicates, parts_at, thread_of
@@ -137,6 +138,36 @@ def test_documents_without_supporting_words_are_in_no_group(method: str) -> None
     assert (groups[14:] == -1).all()
     assert len(set(groups[:8])) == len(set(groups[8:14])) == 1
     assert groups[0] != groups[8]
+
+
+def test_groups_on_the_same_words_are_joined_and_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    shares = random.dirichlet(np.full(30, 0.3), size=40)
+    shares[:20] = 0.2 * shares[:20] + 0.8 * np.eye(30)[4]
+    halves = np.array([*[0] * 6, *[1] * 6, *[-1] * 8, *[-1] * 20])
+    monkeypatch.setattr(document_groups, "METHODS", {"hdbscan": lambda vectors, min_size, seed: halves.copy()})
+    groups = group_documents(sparse.csr_array(shares))
+    assert set(groups[:12]) == {0}
+    assert (groups[12:20] == 0).sum() >= 3
+    assert (groups[20:] == -1).all()
+
+
+def test_the_nearest_centroid_by_plain_loops() -> None:
+    texts = [("a a b", "x"), ("a c", "x"), ("b c d", "y"), ("d d", "y"), ("key d", "x"), ("key b d", "x")]
+    model = textlrp.BagOfWordsClassifier(random_state=0, min_df=1).fit(*map(list, zip(*texts, strict=True)))
+    corpus = score_corpus(model, [Document(str(n), text, label) for n, (text, label) in enumerate(texts)])
+    words = sorted({word for text, _ in texts for word in text.split()})
+    counts = np.array([[text.split().count(word) for word in words] for text, _ in texts], dtype=float)
+    idf = np.log((1 + len(texts)) / (1 + (counts > 0).sum(axis=0))) + 1
+    vectors = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0) * idf
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[:, words.index("key")] = 0
+    mean = {label: sum(vectors[n] for n in range(4) if texts[n][1] == label) for label in "xy"}
+    cosine = {label: vectors[4:] @ mean[label] / np.linalg.norm(mean[label]) for label in "xy"}
+    expected = float((cosine["y"] > cosine["x"]).mean())
+    assert expected > 0
+    assert ClassCentroids(corpus).unlike(np.array([4, 5]), ["key"], 0) == expected
+    assert ClassCentroids(corpus).unlike(np.array([4, 5]), ["key"], 1) == 1 - expected
 
 
 # ---- the numbers of a group

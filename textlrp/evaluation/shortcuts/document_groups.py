@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import HDBSCAN, SpectralClustering
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
@@ -19,6 +20,8 @@ from textlrp.errors import OptionError, must_be
 
 MIN_SIZE = 5
 """The smallest number of documents in a group."""
+SAME = 0.8
+"""The cosine of the mean vectors of two groups from which they are joined."""
 _NEIGHBORS, _MOST_GROUPS = 10, 30
 
 
@@ -40,9 +43,34 @@ def group_documents(
     filled = np.flatnonzero(shares.sum(axis=1) > 0)  # a document without supporting relevance is like no other
     if len(filled) < max(min_size, 3):
         return groups
-    groups[filled] = METHODS[method](normalize(shares[filled]), min_size, seed)
+    vectors = normalize(shares[filled])
+    groups[filled] = _joined(vectors, METHODS[method](vectors, min_size, seed))
     sizes = np.bincount(groups[groups >= 0], minlength=1)
     groups[(groups >= 0) & (sizes[groups] < min_size)] = -1
+    return groups
+
+
+def _joined(vectors: sparse.csr_array, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join groups whose mean vectors have a cosine of :data:`SAME` or more, and add documents that belong to a group.
+
+    These are in no group, and as near to the mean vector of one as half of its documents.
+    """
+    number = int(groups.max(initial=-1)) + 1
+    if not number:
+        return groups
+    of_group = sparse.csr_array(
+        (np.ones(int((groups >= 0).sum())), (groups[groups >= 0], np.flatnonzero(groups >= 0))),
+        shape=(number, len(groups)),
+    )
+    means = normalize(of_group @ vectors)
+    _, joined = connected_components(means @ means.T >= SAME)
+    groups = np.where(groups >= 0, joined[groups], -1).astype(np.int64)
+    for group in range(int(groups.max()) + 1):
+        members = groups == group
+        cosines = np.asarray(vectors @ normalize(sparse.csr_array(vectors[members].sum(axis=0)[None])).T.toarray())[
+            :, 0
+        ]
+        groups[(groups < 0) & (cosines >= np.median(cosines[members]))] = group
     return groups
 
 

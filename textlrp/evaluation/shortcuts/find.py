@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
+from textlrp.evaluation.shortcuts.class_centroids import ClassCentroids
 from textlrp.evaluation.shortcuts.document_groups import MIN_SIZE, check_grouping
 from textlrp.evaluation.shortcuts.group_measures import WordCounts, finished_group, look_up
 from textlrp.evaluation.shortcuts.leading_words import word_groups
@@ -54,6 +55,7 @@ def find_shortcuts(
     settings = spec.settings(model)
     relevances = word_relevances(corpus, spec, progress=progress).predicted
     vectors = relevance_vectors(corpus, relevances, max_documents=max_documents, seed=seed)
+    centroids = ClassCentroids(corpus)
     found = [
         group
         for label, of_class in vectors.items()
@@ -64,7 +66,15 @@ def find_shortcuts(
     labels = tuple(str(name) for name in model.classes_.tolist())
     totals = Counter(corpus.predicted.tolist())
     groups = [
-        finished_group(group, corpus, labels[group.label], totals[group.label], counts, looked_up[number])
+        finished_group(
+            group,
+            corpus,
+            labels[group.label],
+            totals[group.label],
+            counts,
+            looked_up[number],
+            centroids.unlike(group.rows, group.words, group.label),
+        )
         for number, group in enumerate(found)
     ]
     return Shortcuts(

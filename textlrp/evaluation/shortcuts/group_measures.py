@@ -160,8 +160,12 @@ def finished_group(
     of_predictions: int,
     counts: WordCounts,
     looked_up: WordEffects,
+    unlike: float,
 ) -> ShortcutGroup:
-    """Return the group as users get it; ``label`` is the name of its class, predicted ``of_predictions`` times."""
+    """Return the group as users get it; ``label`` is the name of its class, predicted ``of_predictions`` times.
+
+    ``unlike`` is that of :class:`.ClassCentroids`.
+    """
     order = group.rows[np.argsort(-group.shares, kind="stable")].tolist()
     words = tuple(
         counts.leading_word(word, share, group.label)
@@ -181,7 +185,7 @@ def finished_group(
         "one source": _one_source(looked_up.origins, len(order)),
         "outside the body": sum(looked_up.origins.parts.get(part, 0.0) for part in OUTSIDE),
         "names and codes": _mean_over(words, lambda word: counts.is_name_or_code(word.word, group.label)),
-        "unlike the class": group.unlike * _mean_over(words, lambda word: word.of_class / word.documents),
+        "unlike the class": unlike,
     }
     return ShortcutGroup(
         label,

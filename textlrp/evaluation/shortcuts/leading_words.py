@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from textlrp.arrays import Array
 from textlrp.evaluation.shortcuts.document_groups import group_documents
@@ -26,7 +25,7 @@ LEADING = 0.25
 class WordGroup:
     """A group: its documents as rows of the corpus, its leading words, and their share (G,) in each document.
 
-    ``unlike`` is the part "unlike the class" of the suspicion, ``of_class`` the number of documents of the class.
+    ``of_class`` is the number of documents that were compared.
     """
 
     label: int
@@ -34,7 +33,6 @@ class WordGroup:
     words: tuple[str, ...]
     mean_shares: tuple[float, ...]
     shares: Array
-    unlike: float
     of_class: int
 
 
@@ -47,7 +45,6 @@ def word_groups(
     first one.
     """
     groups = group_documents(vectors.shares, method=clustering, min_size=min_size, seed=seed)
-    profile = np.asarray(vectors.shares.mean(axis=0)).ravel()
     for number in range(int(groups.max(initial=-1)) + 1):
         members = np.flatnonzero(groups == number)
         if not len(members):
@@ -62,22 +59,5 @@ def word_groups(
             tuple(vectors.words[leading].tolist()),
             tuple(means[leading].tolist()),
             np.asarray(shares[:, leading].sum(axis=1)).ravel(),
-            _unlike(vectors.shares, members, leading, profile),
             len(vectors.rows),
         )
-
-
-def _unlike(
-    shares: sparse.csr_array, members: NDArray[np.int64], leading: NDArray[np.int64], profile: Array
-) -> float:
-    """How far the documents are from their class without the leading words.
-
-    1 minus the ratio of two mean cosines with the ``profile`` (V,) of the class: of the ``members``, and of all.
-    """
-    weights = profile.copy()
-    weights[leading] = 0
-    rest = shares @ sparse.diags_array((weights > 0).astype(np.float64))
-    norms = np.sqrt(np.asarray(rest.multiply(rest).sum(axis=1)).ravel())
-    cosines = np.divide(rest @ weights, norms, out=np.zeros(len(norms)), where=norms > 0)
-    whole = float(cosines.mean())
-    return float(np.clip(1 - cosines[members].mean() / whole, 0, 1)) if whole else 0.0

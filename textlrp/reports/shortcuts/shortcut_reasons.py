@@ -73,7 +73,8 @@ def _form(group: ShortcutGroup) -> SidedText:
 
 def _rest(group: ShortcutGroup) -> SidedText:
     if group.suspicion_parts["unlike the class"] >= HIGH:
-        return True, "The words are almost only in this class, but the rest of these texts is unlike it."
+        share = percentage(group.suspicion_parts["unlike the class"])
+        return True, f"The other words of {share} of the documents are more like those of another class."
     if group.suspicion_parts["unlike the class"] < LOW:
-        return False, "The rest of these texts is like the other documents of the class."
+        return False, "The other words of these documents are like those of the class."
     return None, ""
