@@ -19,7 +19,7 @@ from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
 
 
 class ClassCentroids:
-    """TF-IDF vectors (N, V), of length 1, of the words that a model reads, and their sum for each true label (C, V)."""
+    """TF-IDF vectors (N, V), of length 1, of the words that a model reads, and their sums for each label (C, V)."""
 
     def __init__(self, corpus: ScoredCorpus) -> None:
         words: list[list[str]] = [[] for _ in range(len(corpus))]
