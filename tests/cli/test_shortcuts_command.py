@@ -37,12 +37,32 @@ def test_the_page_the_file_and_the_printed_lines(planted: Path, tmp_path: Path, 
     outcome = run("shortcuts", planted / "model", planted / "texts.csv", "-o", page, "--json", file)
     assert outcome.code == 0
     assert word in outcome.out
-    assert f"wrote {page} and {file}" in outcome.out
+    assert f"wrote {page}, {file}" in outcome.out
     assert word in page.read_text(encoding="utf-8")
     groups = json.loads(file.read_text(encoding="utf-8"))["groups"]
     assert any(each["words"][0]["word"] == word for each in groups)
     again = run("shortcuts", planted / "model", planted / "texts.csv", "-o", page, "--json", file)
     assert again.code == 0
+
+
+def test_a_model_trained_without_the_dropped_words_has_no_such_group(
+    planted: Path,
+    tmp_path: Path,
+    run: Run,  # noqa: F811
+) -> None:
+    word, texts = (planted / "word").read_text(), planted / "texts.csv"
+    outcome = run(
+        "shortcuts", planted / "model", texts, "-o", "page.html", "--drop", "words.txt", "--suspicion", "0.85"
+    )
+    assert outcome.code == 0
+    assert "wrote page.html, words.txt" in outcome.out
+    assert [line for line in (tmp_path / "words.txt").read_text().split("\n") if line and line[0] != "#"] == [word]
+    assert run("train", texts, "--model", "svm", "--stop-words", "words.txt", "-o", "repaired").code == 0
+    after = run("shortcuts", "repaired", texts, "-o", "after.html", "--drop", "none.txt", "--suspicion", "0.95")
+    assert after.code == 0
+    assert word not in after.out
+    assert "none.txt is not written" in after.out
+    assert not (tmp_path / "none.txt").exists()
 
 
 def test_a_pipeline_of_scikit_learn(planted: Path, tmp_path: Path, run: Run) -> None:  # noqa: F811
@@ -79,6 +99,8 @@ def test_what_is_refused(planted: Path, tmp_path: Path, run: Run) -> None:  # no
         (("-o", "page.html", "--clustering", "kmeans"), "clustering must be hdbscan or spectral"),
         (("-o", "mine.html"), "mine.html"),
         (("-o", "page.html", "--json", "mine.json"), "mine.json"),
+        (("-o", "page.html", "--drop", "mine.json"), "mine.json"),
+        (("-o", "page.html", "--drop", "page.html"), "page.html"),
         (("-o", "page.html", "--rule", "nothing"), "rule"),
         (("-o", "page.html", "--label", "nothing"), "nothing"),
     ]

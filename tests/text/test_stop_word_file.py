@@ -14,7 +14,8 @@ from textlrp.errors import DataError
 from textlrp.files.stop_word_file import MAX_BYTES, read_stop_words, write_stop_words
 
 AWKWARD = [
-    "#", "##", "# comment", "#\tcomment", "#tag", " the", "the ", "\u00a0the", '"', '""', '"the"', '"the', 'the"', "\\",
+    "#", "##", "# comment", "#\tcomment", "#tag", " the", "the ", "\u00a0the", '"', '""', '"the"', '"the', 'the"',
+    "\\",
     "a\nb", "a\r", "\r\n", "\x00", "\u2028", "a\u2028b", "\x85", "\ufeff", "\ufeffthe", "\ud800", "null", "1", "[]",
     "Straße", "ﬁ", "e\u0301", "東京", "🚀", "ا\u200cب", "\u00ad", " ", "\t",
 ]  # fmt: skip

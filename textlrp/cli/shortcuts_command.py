@@ -53,6 +53,18 @@ def cli_shortcuts(
             "--json", metavar="FILE", help="Also write all groups with their numbers (.json).", rich_help_panel=OUTPUT
         ),
     ] = None,
+    drop: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the leading words of groups of at least --suspicion, for textlrp train --stop-words. "
+            "Edit the file: you decide which words are shortcuts.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    suspicion: Annotated[
+        float, typer.Option(min=0, max=1, metavar="S", help="Smallest suspicion of the groups in --drop.")
+    ] = 0.5,
     method: MethodOption = "lrp",
     rule: RuleOption = None,
     clustering: Annotated[
@@ -93,15 +105,16 @@ def cli_shortcuts(
 
     textlrp shortcuts 20newsgroups-cnn sample -o shortcuts.html
 
-    textlrp shortcuts tickets-model tickets.csv --label queue -o shortcuts.html --json shortcuts.json
+    textlrp shortcuts tickets-model tickets.csv --label queue -o shortcuts.html --drop words.txt
     """
     from textlrp.models.given_files import inputs_of
 
     inputs = inputs_of(source, models=[model])
 
-    from textlrp.cli.shortcuts_run import check_shortcuts, shortcuts_of_corpus
+    from textlrp.cli.shortcuts_run import ShortcutFiles, shortcuts_of_corpus
 
-    check_shortcuts(output, json, inputs=inputs, force=force)
+    written = ShortcutFiles(output, json, drop)
+    written.check(inputs=inputs, force=force)
     files = file_options(
         column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
@@ -111,8 +124,8 @@ def cli_shortcuts(
     found = shortcuts_of_corpus(
         classifier,
         documents,
-        output,
-        json,
+        written,
+        suspicion=suspicion,
         model_name=model,
         corpus_name=source,
         method=method,
@@ -129,9 +142,12 @@ def cli_shortcuts(
             f"{group.suspicion:.2f}  {group.label}: {len(group.documents)} of {group.of_predictions:,} predictions "
             f"rest on {words}; {group.deleted.changed} change without"
         )
+    if drop is not None and not found.words(suspicion=suspicion):
+        print_line(f"no group has a suspicion of {suspicion:.2f} or more, so {drop} is not written")
+        drop = None
     if not found.groups:
         print_line("no group found: the predictions of each class rest on different words in different documents")
     elif len(found.groups) > LISTED:
         print_line(f"... {len(found.groups) - LISTED:,} more groups are in the page")
-    print_line(f"wrote {output}" + (f" and {json}" if json else ""))
+    print_line(f"wrote {', '.join(str(path) for path in (output, json, drop) if path)}")
     documents.list_rejected()
