@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
+    from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -31,6 +32,7 @@ __all__ = [
     "EvaluationPlan",
     "MethodSpec",
     "ScoredCorpus",
+    "aopc_limits",
     "area_difference",
     "class_words",
     "deletion_curve",
@@ -40,6 +42,7 @@ __all__ = [
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "normalized_aopc",
     "paired_interval",
     "pointing_game",
     "randomization_check",
@@ -57,6 +60,7 @@ __getattr__ = importer(
         "EvaluationPlan": "evaluation.running.plan",
         "MethodSpec": "evaluation.measured_corpus",
         "ScoredCorpus": "evaluation.measured_corpus",
+        "aopc_limits": "evaluation.normalized_aopc",
         "area_difference": "evaluation.deletion",
         "class_words": "class_words",
         "deletion_curve": "evaluation.deletion",
@@ -66,6 +70,7 @@ __getattr__ = importer(
         "explanatory_power": "evaluation.docvectors",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
+        "normalized_aopc": "evaluation.normalized_aopc",
         "paired_interval": "evaluation.intervals",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",

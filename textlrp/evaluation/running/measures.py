@@ -19,6 +19,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     {
         "deletion": "running.measured_deletion:deletion",
         "eraser": "running.measured_deletion:eraser",
+        "naopc": "running.measured_naopc:naopc",
         "vectors": "running.measured_vectors:vectors",
         "pointing": "running.measured:pointing",
         "rationales": "running.measured:rationales",
@@ -34,6 +35,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
     {
         "deletion": "word deletion",
         "eraser": "comprehensiveness and sufficiency",
+        "naopc": "normalized AOPC",
         "vectors": "document vectors",
         "pointing": "pointing game",
         "rationales": "agreement with human rationales",

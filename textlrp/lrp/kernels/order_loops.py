@@ -113,12 +113,14 @@ def _offer(slot, state, total, deleted, target, softmax, sign, ids, keys, candid
 @numba.njit(inline="always")
 def _copy(source, goal, words):  # type: ignore[no-untyped-def]
     present, floors, scores, change, factors, actives = source
-    goal[0][:], goal[1][:], goal[2][:], goal[5][:] = present, floors, scores, actives
+    goal[0][:], goal[1][:], goal[2][:] = present, floors, scores
     for w in range(words):
         if actives[w] > 0:
-            goal[3][w], goal[4][w] = change[w], factors[w]
-        else:
+            for c in range(change.shape[1]):
+                goal[3][w, c], goal[4][w, c] = change[w, c], factors[w, c]
+        elif goal[5][w] > 0:
             goal[3][w] = 0
+    goal[5][:] = actives
 
 
 @compiled()
