@@ -17,7 +17,7 @@ import numpy as np
 
 from textlrp.lrp.kernels.compiling import compiled
 from textlrp.lrp.kernels.windows import Floats, Ids
-from textlrp.lrp.kernels.word_changes import FINITE, delete_word
+from textlrp.lrp.kernels.word_changes import FINITE, LANES, NOTED, WordChanges, delete_word
 
 
 class PooledNet(NamedTuple):
@@ -84,7 +84,7 @@ def _offer_one(value, slot, word, deleted, candidates, found):  # type: ignore[n
 @compiled(fastmath=FINITE)
 def _offer(slot, state, total, deleted, target, softmax, sign, ids, keys, candidates, found):  # type: ignore[no-untyped-def]
     """Offer every next word of a state; return the length of the list of candidates."""
-    present, _, scores, _, factors, actives = state
+    present, scores, factors, actives = state.present, state.scores, state.factors, state.actives
     exps = np.exp(scores - scores.max())
     others = 0.0 if softmax else math.exp(min(-scores.max(), 700.0))
     whole = exps.sum() if softmax else others + exps[target]
@@ -110,17 +110,34 @@ def _offer(slot, state, total, deleted, target, softmax, sign, ids, keys, candid
     return found
 
 
+@compiled()
+def _copy(source, goal):  # type: ignore[no-untyped-def]
+    for w in range(len(source.present)):
+        if source.actives[w] > 0:
+            for c in range(len(source.scores)):
+                goal.change[w, c], goal.factors[w, c] = source.change[w, c], source.factors[w, c]
+        elif goal.actives[w] > 0:
+            goal.change[w] = 0
+    goal.present[:], goal.scores[:], goal.actives[:] = source.present, source.scores, source.actives
+    goal.pooled[:], goal.floors[:], goal.noted[:] = source.pooled, source.floors, source.noted
+    goal.noted_words[:], goal.noted_changes[:] = source.noted_words, source.noted_changes
+
+
 @numba.njit(inline="always")
-def _copy(source, goal, words):  # type: ignore[no-untyped-def]
-    present, floors, scores, change, factors, actives = source
-    goal[0][:], goal[1][:], goal[2][:] = present, floors, scores
-    for w in range(words):
-        if actives[w] > 0:
-            for c in range(change.shape[1]):
-                goal[3][w, c], goal[4][w, c] = change[w, c], factors[w, c]
-        elif goal[5][w] > 0:
-            goal[3][w] = 0
-    goal[5][:] = actives
+def _new_state(length, scores, filters):  # type: ignore[no-untyped-def]
+    classes = len(scores)
+    return WordChanges(
+        np.ones(length, np.float32),
+        scores.copy(),
+        np.zeros((length, classes)),
+        np.empty((length, classes)),
+        np.zeros(length, np.int64),
+        np.zeros(filters, np.float32),
+        np.zeros(filters, np.float32),
+        np.zeros(filters, np.int64),
+        np.zeros((filters, NOTED), np.int32),
+        np.zeros((filters, NOTED), np.float32),
+    )
 
 
 @compiled()
@@ -130,17 +147,10 @@ def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyp
     length, classes = len(ids), len(output_bias)
     rows = products[ids]
     columns = np.ascontiguousarray(rows.T)
-    work = np.empty((4, max(length, net_filters.max())), np.float32)
+    work = np.empty((5, max(length, net_filters.max(), LANES)), np.float32)
     touched = np.zeros(length, np.bool_)
-    present = np.ones((beam, length), np.float32)
-    floors = np.zeros((beam, len(bias)), np.float32)
-    scores = np.empty((beam, classes))
-    change = np.zeros((beam, length, classes))
-    factors = np.empty((beam, length, classes))
-    actives = np.zeros((beam, length), np.int64)
-    scores[0] = output_bias
-    state = (present[0], floors[0], scores[0], change[0], factors[0], actives[0])
-    delete_word(-1, widths, net_filters, bias, weight, columns, rows, state, work, touched)
+    states = [_new_state(length, output_bias, len(bias)) for _ in range(beam)]
+    delete_word(-1, widths, net_filters, bias, weight, columns, rows, states[0], work, touched)
     steps = int((ids > 0).sum())
     parent_of = np.zeros((steps, beam), np.int64)
     word_of = np.zeros((steps, beam), np.int64)
@@ -155,9 +165,8 @@ def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyp
         found = 0
         for s in range(beam):
             if alive[s]:
-                state = (present[s], floors[s], scores[s], change[s], factors[s], actives[s])
                 found = _offer(
-                    s, state, totals[s], deleted[s], target, softmax, sign, ids, keys, candidates, found
+                    s, states[s], totals[s], deleted[s], target, softmax, sign, ids, keys, candidates, found
                 )
         uses[:] = 0
         for n in range(found):
@@ -173,13 +182,10 @@ def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyp
                     free += 1
                 alive[free] = True
                 slots[n] = free
-                goal = (present[free], floors[free], scores[free], change[free], factors[free], actives[free])
-                source = (present[s], floors[s], scores[s], change[s], factors[s], actives[s])
-                _copy(source, goal, length)
+                _copy(states[s], states[free])
         for n in range(found):
             s = slots[n]
-            state = (present[s], floors[s], scores[s], change[s], factors[s], actives[s])
-            delete_word(words[n], widths, net_filters, bias, weight, columns, rows, state, work, touched)
+            delete_word(words[n], widths, net_filters, bias, weight, columns, rows, states[s], work, touched)
             new_totals[s], new_deleted[s] = sign * values[n], sets[n]
             parent_of[step, s], word_of[step, s] = parents[n], words[n]
         totals[:], deleted[:] = new_totals, new_deleted
