@@ -68,7 +68,7 @@ def cli_evaluate(
         typer.Option(
             metavar="NAME",
             help=f"Measure to take: {', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}. Can be repeated. "
-            "Default: all.",
+            "Default: all but cascade.",
         ),
     ] = None,
     slow: Annotated[

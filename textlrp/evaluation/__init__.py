@@ -15,6 +15,7 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
+    from textlrp.evaluation.complexity_rise import efficient_mprt
     from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
     from textlrp.evaluation.docvectors import document_vectors, explanatory_power
     from textlrp.evaluation.eraser import eraser_scores
@@ -37,6 +38,7 @@ __all__ = [
     "class_words",
     "deletion_curve",
     "document_vectors",
+    "efficient_mprt",
     "eraser_scores",
     "evaluate",
     "explanatory_power",
@@ -65,6 +67,7 @@ __getattr__ = importer(
         "class_words": "class_words",
         "deletion_curve": "evaluation.deletion",
         "document_vectors": "evaluation.docvectors",
+        "efficient_mprt": "evaluation.complexity_rise",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
         "explanatory_power": "evaluation.docvectors",

@@ -11,7 +11,7 @@ from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.normalized_aopc import BEAM_WIDTH
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
@@ -92,7 +92,7 @@ class EvaluationPlan:
     - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.
     - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
     - ``other_models``: models by name, to compare their explanations with those of this model.
-    - ``measures``: names of :data:`.MEASURES`, by default all.
+    - ``measures``: names of :data:`.MEASURES`, by default all but those of :data:`.ON_REQUEST`.
     """
 
     methods: tuple[MethodSpec, ...]
@@ -110,6 +110,10 @@ class EvaluationPlan:
     rationales: Path | None = None
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
+
+    def includes(self, measure: str) -> bool:
+        """Whether to compute a measure."""
+        return measure not in ON_REQUEST if self.measures is None else measure in self.measures
 
     def has_input_of(self, measure: str) -> bool:
         """Whether the plan has the rationales or the other models that a measure needs."""
