@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
+    from textlrp.evaluation.soft_erasure import soft_erasure
 
 __all__ = [
     "DELETION_PROTOCOLS",
@@ -50,6 +51,7 @@ __all__ = [
     "randomization_check",
     "randomize_weights",
     "score_corpus",
+    "soft_erasure",
     "stability",
     "still_correct",
     "word_relevances",
@@ -79,6 +81,7 @@ __getattr__ = importer(
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",
         "score_corpus": "evaluation.measured_corpus",
+        "soft_erasure": "evaluation.soft_erasure",
         "stability": "evaluation.sanity",
         "still_correct": "evaluation.deletion",
         "word_relevances": "evaluation.measured_corpus",

@@ -10,6 +10,7 @@ from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
 from textlrp.reports.evaluation.naopc_section import naopc_section
 from textlrp.reports.evaluation.sanity_sections import cascade_section, sanity_section
+from textlrp.reports.evaluation.soft_section import soft_section
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -206,6 +207,7 @@ def methods_section(rows: list[Results]) -> Section:
 SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "eraser": ("comprehensiveness and sufficiency", eraser_section),
     "naopc": ("normalized AOPC", naopc_section),
+    "soft": ("soft comprehensiveness and sufficiency", soft_section),
     "vectors": ("document vectors", vectors_section),
     "pointing": ("pointing game", pointing_section),
     "rationales": ("agreement with human rationales", rationales_section),
