@@ -68,7 +68,7 @@ def cli_evaluate(
         typer.Option(
             metavar="NAME",
             help=f"Measure to take: {', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}. Can be repeated. "
-            "Default: all.",
+            "Default: all but cascade.",
         ),
     ] = None,
     slow: Annotated[
@@ -84,6 +84,21 @@ def cli_evaluate(
     steps: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of words to delete from each document, one by one.")
     ] = 50,
+    beam_width: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Sets of words that the search for the limits of normalized AOPC keeps."
+        ),
+    ] = 5,
+    beam_words: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Longest document for that search, in known words. Default: any for a CNN with max pooling, 50 for "
+            "models that need a forward pass for each candidate.",
+        ),
+    ] = None,
     rationales: Annotated[
         Path | None,
         typer.Option(
@@ -154,6 +169,8 @@ def cli_evaluate(
         n_slow_documents=sample,
         min_words=min_words,
         steps=steps,
+        beam_width=beam_width,
+        max_search_words=beam_words,
         rationales=rationales,
         seed=seed,
     )

@@ -15,36 +15,43 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
+    from textlrp.evaluation.complexity_rise import efficient_mprt
     from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
     from textlrp.evaluation.docvectors import document_vectors, explanatory_power
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
+    from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
+    from textlrp.evaluation.soft_erasure import soft_erasure
 
 __all__ = [
     "DELETION_PROTOCOLS",
     "EvaluationPlan",
     "MethodSpec",
     "ScoredCorpus",
+    "aopc_limits",
     "area_difference",
     "class_words",
     "deletion_curve",
     "document_vectors",
+    "efficient_mprt",
     "eraser_scores",
     "evaluate",
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "normalized_aopc",
     "paired_interval",
     "pointing_game",
     "randomization_check",
     "randomize_weights",
     "score_corpus",
+    "soft_erasure",
     "stability",
     "still_correct",
     "word_relevances",
@@ -57,20 +64,24 @@ __getattr__ = importer(
         "EvaluationPlan": "evaluation.running.plan",
         "MethodSpec": "evaluation.measured_corpus",
         "ScoredCorpus": "evaluation.measured_corpus",
+        "aopc_limits": "evaluation.normalized_aopc",
         "area_difference": "evaluation.deletion",
         "class_words": "class_words",
         "deletion_curve": "evaluation.deletion",
         "document_vectors": "evaluation.docvectors",
+        "efficient_mprt": "evaluation.complexity_rise",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
         "explanatory_power": "evaluation.docvectors",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
+        "normalized_aopc": "evaluation.normalized_aopc",
         "paired_interval": "evaluation.intervals",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",
         "score_corpus": "evaluation.measured_corpus",
+        "soft_erasure": "evaluation.soft_erasure",
         "stability": "evaluation.sanity",
         "still_correct": "evaluation.deletion",
         "word_relevances": "evaluation.measured_corpus",

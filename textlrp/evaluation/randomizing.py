@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.options import check_whole
 
@@ -55,6 +55,21 @@ def randomize_weights(model: Fitted, layers: Sequence[str], *, seed: int = 0) ->
         for name, weight in model.weights_.items()
     }
     return changed
+
+
+def fully_randomized(model: Fitted, *, seed: int = 0) -> Fitted:
+    """Return a copy of a fitted classifier in which all layers are shuffled; see :func:`randomize_weights`."""
+    return randomize_weights(model, cascade_layers(model), seed=seed)
+
+
+def randomizable(model: object) -> TextClassifier:
+    """Return the model; raise :class:`ModelError` if its layers are not known."""
+    if not isinstance(model, TextClassifier):
+        raise ModelError(
+            f"model must be a textlrp classifier, whose layers are known; got a {type(model).__name__}. Pass a model "
+            "trained or loaded by textlrp."
+        )
+    return model
 
 
 def _learned(model: TextClassifier) -> tuple[str, ...]:

@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.class_words import ReadWords, most_relevant, read_words
-from textlrp.errors import DataError, ModelError
+from textlrp.errors import DataError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
-from textlrp.evaluation.randomizing import cascade_layers, randomize_weights
+from textlrp.evaluation.randomizing import cascade_layers, randomizable, randomize_weights
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
-from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
@@ -96,13 +95,10 @@ def randomization_check(
     Weights are randomized layer by layer from the output, cumulatively, and each document is explained for the class
     that the original model predicts. Returns one result per layer of :func:`cascade_layers`. Raises
     :class:`ModelError` for a model that is not a textlrp classifier, and :class:`DataError` if no document has a rank
-    correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomization.
+    correlation. The test is criticized: see :func:`textlrp.evaluation.efficient_mprt`.
+    Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomization.
     """
-    if not isinstance(model, TextClassifier):
-        raise ModelError(
-            f"model must be a textlrp classifier, whose layers are known; got a {type(model).__name__}. Pass a model "
-            "trained or loaded by textlrp."
-        )
+    model = randomizable(model)
     documents = list(documents)
     originals = list(explain(model, documents, method=method, rule=rule))
     targets = [[Index(t) for t in each.targets if isinstance(t, int)] for each in originals]

@@ -22,7 +22,7 @@ from textlrp.evaluation.rationales import (
 )
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
-from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
+from textlrp.evaluation.sanity import ledger_shares, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.models.cnn import has_winning_windows
@@ -140,17 +140,6 @@ def words(run: EvaluationRun) -> list[dict[str, Any]]:
 def _word_counts(word: ClassWord) -> dict[str, Any]:
     """The fields of a word that results keep; the text around the word is not among them."""
     return {name: getattr(word, name) for name in ("relevance", "documents", "in_training", "examples")}
-
-
-def sanity(run: EvaluationRun) -> dict[str, Any]:
-    """The model parameter randomization test of the reference method."""
-    documents, spec = run.sample(min(100, run.plan.max_documents)), run.plan.methods[0]
-    found = randomization_check(run.model, documents, method=spec.method, rule=spec.rule, seed=run.plan.seed)
-    rows = [
-        {"layer": each.layer, "rank_correlation": each.rank_correlation, "interval": list(each.interval)}
-        for each in found
-    ]
-    return {"documents": found[0].n_documents, "rows": rows}
 
 
 def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:

@@ -19,11 +19,14 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     {
         "deletion": "running.measured_deletion:deletion",
         "eraser": "running.measured_deletion:eraser",
+        "naopc": "running.measured_naopc:naopc",
+        "soft": "running.measured_soft:soft",
         "vectors": "running.measured_vectors:vectors",
         "pointing": "running.measured:pointing",
         "rationales": "running.measured:rationales",
         "words": "running.measured:words",
-        "sanity": "running.measured:sanity",
+        "sanity": "running.measured_sanity:sanity",
+        "cascade": "running.measured_sanity:cascade",
         "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
     }
@@ -34,17 +37,23 @@ TITLES: Mapping[str, str] = MappingProxyType(
     {
         "deletion": "word deletion",
         "eraser": "comprehensiveness and sufficiency",
+        "naopc": "normalized AOPC",
+        "soft": "soft comprehensiveness and sufficiency",
         "vectors": "document vectors",
         "pointing": "pointing game",
         "rationales": "agreement with human rationales",
         "words": "most relevant words of each class",
         "sanity": "sanity check (randomized weights)",
+        "cascade": "cascading randomization",
         "stability": "stability across models",
         "ledger": "score breakdown",
     }
 )
 """What progress lines and notes call each measure."""
 
+
+ON_REQUEST = frozenset({"cascade"})
+"""The measures that are computed only if they are named: slow, or replaced by better ones."""
 
 ONE_LABEL_ONLY = ("deletion", "vectors", "pointing")
 """The measures that need one true label for each document, and so do not apply to multi-label models."""

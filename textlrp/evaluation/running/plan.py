@@ -10,7 +10,8 @@ from typing import Any
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.normalized_aopc import BEAM_WIDTH
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
@@ -84,12 +85,14 @@ class EvaluationPlan:
       words, drawn by ``seed``.
     - ``steps``: words deleted from each document. ``min_words``: words that a document must have.
     - ``n_random_orders``: random orders of the words that are averaged for the random baseline.
-    - ``max_documents``: documents for comprehensiveness, randomized weights, the score breakdown, and the
+    - ``max_documents``: documents for comprehensiveness, normalized AOPC, randomized weights, the score breakdown, and the
       ``protocols`` other than those of Arras et al. 2017.
+    - ``beam_width``: sets of words that the search for the limits of normalized AOPC keeps. ``max_search_words``:
+      longest document for it, in known words; by default 50 if each candidate needs its own forward pass.
     - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.
     - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
     - ``other_models``: models by name, to compare their explanations with those of this model.
-    - ``measures``: names of :data:`.MEASURES`, by default all.
+    - ``measures``: names of :data:`.MEASURES`, by default all but those of :data:`.ON_REQUEST`.
     """
 
     methods: tuple[MethodSpec, ...]
@@ -99,12 +102,18 @@ class EvaluationPlan:
     min_words: int = MIN_WORDS
     n_random_orders: int = 10
     max_documents: int = 500
+    beam_width: int = BEAM_WIDTH
+    max_search_words: int | None = None
     protocols: tuple[Protocol, ...] = (*DELETION_PROTOCOLS, *OTHER_PROTOCOLS)
     max_hybrids: int | None = None
     seed: int = 0
     rationales: Path | None = None
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
+
+    def includes(self, measure: str) -> bool:
+        """Whether to compute a measure."""
+        return measure not in ON_REQUEST if self.measures is None else measure in self.measures
 
     def has_input_of(self, measure: str) -> bool:
         """Whether the plan has the rationales or the other models that a measure needs."""

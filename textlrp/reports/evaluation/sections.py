@@ -8,6 +8,9 @@ from markupsafe import Markup
 
 from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
+from textlrp.reports.evaluation.naopc_section import naopc_section
+from textlrp.reports.evaluation.sanity_sections import cascade_section, sanity_section
+from textlrp.reports.evaluation.soft_section import soft_section
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -129,28 +132,6 @@ def pointing_section(pointing: Results) -> Section:
     )
 
 
-def sanity_section(sanity: Results) -> Section:
-    """Rank correlation with explanations of the model with randomized weights."""
-    table = Table(
-        f"Agreement with explanations of the randomized model, {documents(sanity.get('documents'))}",
-        head("randomized from the output to", "rank correlation", "95% interval"),
-        tuple(
-            (Cell(row["layer"]), figure_cell(row.get("rank_correlation"), 2), interval_cell(row.get("interval"), 2))
-            for row in sanity["rows"]
-        ),
-    )
-    return Section(
-        "sanity",
-        "Sanity check: randomized weights",
-        "Do explanations depend on what the model learned? In the model parameter randomization test, the weights "
-        "are shuffled layer by layer, starting at the output, and the documents are explained again for the same "
-        "classes. Explanations that depend on the model must change.",
-        "a rank correlation near 0",
-        "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018",
-        (Block(table=table),),
-    )
-
-
 def stability_section(rows: list[Results]) -> Section:
     """Agreement with the explanations of other models."""
     table = Table(
@@ -225,11 +206,14 @@ def methods_section(rows: list[Results]) -> Section:
 
 SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "eraser": ("comprehensiveness and sufficiency", eraser_section),
+    "naopc": ("normalized AOPC", naopc_section),
+    "soft": ("soft comprehensiveness and sufficiency", soft_section),
     "vectors": ("document vectors", vectors_section),
     "pointing": ("pointing game", pointing_section),
     "rationales": ("agreement with human rationales", rationales_section),
     "words": ("most relevant words of each class", words_section),
     "sanity": ("sanity check (randomized weights)", sanity_section),
+    "cascade": ("cascading randomization", cascade_section),
     "stability": ("stability across models", stability_section),
     "ledger": ("score breakdown", ledger_section),
     "methods": ("methods and times", methods_section),

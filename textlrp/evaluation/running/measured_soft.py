@@ -1,0 +1,65 @@
+"""The measure "soft" of an evaluation: soft comprehensiveness and sufficiency of every method.
+
+Letters: N documents, L words of a document that the model reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from textlrp.arrays import FloatArray
+from textlrp.evaluation.intervals import paired_difference
+from textlrp.evaluation.running.plan import RANDOM
+from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.evaluation.soft_erasure import DRAWS, soft_erasure
+
+SOFT_DOCUMENTS = 100
+"""The largest number of documents: each draw takes a complete forward pass."""
+
+_MEASURED = ("comprehensiveness", "sufficiency")
+
+
+def soft(run: EvaluationRun) -> dict[str, Any]:
+    """Soft comprehensiveness and sufficiency of every method that is not slow, and of random relevance."""
+    noise = np.random.default_rng(run.plan.seed)
+    relevances = {spec.title: partial(_relevances, run, spec) for spec in run.plan.methods}
+    chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
+    relevances[RANDOM] = lambda: chance  # type: ignore[assignment]
+    names = {spec.title: f"{spec.settings(run.model).name} {spec.settings(run.model).printed}" for spec in run.plan.methods}
+    rows = [
+        {"method": title, **run.stages.plain(f"soft {names.get(title, title)}", partial(_row, run, title, make))}
+        for title, make in relevances.items()
+    ]
+    values = [{name: np.array(row.pop(f"{name}_values"), dtype=np.float64) for name in _MEASURED} for row in rows]
+    for row, own in zip(rows[1:], values[1:], strict=True):
+        row["differences"] = {
+            name: paired_difference(*_both(own[name], values[0][name]), seed=run.plan.seed).results("higher")
+            for name in _MEASURED
+        }
+    return {"draws": DRAWS, "against": rows[0]["method"], "rows": rows}
+
+
+def _both(own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    defined = np.isfinite(own) & np.isfinite(other)
+    return own[defined], other[defined]
+
+
+def _relevances(run: EvaluationRun, spec: Any) -> Sequence[Any]:
+    return run.relevances(spec)[0]
+
+
+def _row(run: EvaluationRun, title: str, make: Any) -> dict[str, Any]:
+    mask = run.sample_mask(min(SOFT_DOCUMENTS, run.plan.max_documents))
+    relevances = make()
+    with progress(f"{title}: soft comprehensiveness and sufficiency", int(mask.sum())) as done:
+        found = soft_erasure(run.corpus, relevances, mask=mask, seed=run.plan.seed, progress=done)
+    plain: dict[str, Any] = found._asdict()
+    for name in _MEASURED:
+        plain[f"{name}_interval"] = list(plain[f"{name}_interval"])
+        # JSON has no nan
+        plain[f"{name}_values"] = [float(v) if np.isfinite(v) else None for v in plain[f"{name}_values"][mask]]
+    return plain
