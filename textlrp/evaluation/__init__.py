@@ -16,10 +16,11 @@ from textlrp.lazy_imports import importer
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
     from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
-    from textlrp.evaluation.docvectors import document_vectors, explanatory_power
+    from textlrp.evaluation.docvectors import document_vectors
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
+    from textlrp.evaluation.neighbor_accuracy import explanatory_power
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -63,7 +64,7 @@ __getattr__ = importer(
         "document_vectors": "evaluation.docvectors",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
-        "explanatory_power": "evaluation.docvectors",
+        "explanatory_power": "evaluation.neighbor_accuracy",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
         "paired_interval": "evaluation.intervals",

@@ -9,7 +9,7 @@ Letters: N documents, L words of a document that the model reads, S steps, M doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.evaluation.intervals import PairedDifference, bootstrap_interval, paired_difference
+from textlrp.evaluation.intervals import (
+    PairedDifference,
+    bootstrap_interval,
+    kept_interval,
+    paired_difference,
+    paired_differences,
+)
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.models.word_paths import Change, path_scores
 
@@ -198,28 +204,22 @@ def protocol_results(
         "differences": [],
     }
     if documents:
-        result["curves"] = [
-            _plain_curve(title, deletion_curve(correct, seed=seed)) for title, correct in correct_by_method.items()
+        result["curves"] = [_plain_curve(title, correct, seed) for title, correct in correct_by_method.items()]
+        areas = {title: document_areas(correct) for title, correct in correct_by_method.items()}
+        compared = paired_differences(areas, reference=reference, better=protocol.better, seed=seed)
+        result["differences"] = [
+            {"method": title, "against": reference, **found} for title, found in compared.items()
         ]
-        result["differences"] = list(_differences(protocol, correct_by_method, reference, seed))
     return result
 
 
-def _plain_curve(title: str, found: DeletionCurve) -> dict[str, Any]:
+def _plain_curve(title: str, correct: Array, seed: int) -> dict[str, Any]:
+    found, documents = deletion_curve(correct, seed=seed), len(correct)
     return {
         "method": title,
         "accuracy": found.accuracy.tolist(),
-        "low": found.low.tolist(),
-        "high": found.high.tolist(),
+        "low": kept_interval(found.low.tolist(), documents),
+        "high": kept_interval(found.high.tolist(), documents),
         "area": found.area,
-        "interval": list(found.interval),
+        "interval": kept_interval(found.interval, documents),
     }
-
-
-def _differences(
-    protocol: Protocol, correct_by_method: Mapping[str, Array], reference: str, seed: int
-) -> Iterator[dict[str, Any]]:
-    for title, correct in correct_by_method.items():
-        if title != reference:
-            found = area_difference(correct, correct_by_method[reference], seed=seed)
-            yield {"method": title, "against": reference, **found.results(protocol.better)}

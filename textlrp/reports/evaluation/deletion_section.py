@@ -8,6 +8,9 @@ from markupsafe import Markup
 
 from textlrp.reports.charts.figures import deletion_figure
 from textlrp.reports.evaluation.tables import (
+    NO_VERDICT,
+    TEST,
+    VERDICTS,
     Block,
     Cell,
     Drawing,
@@ -22,9 +25,10 @@ from textlrp.reports.evaluation.tables import (
     finite,
     head,
     interval_cell,
+    no_verdict,
     sentence,
     share_text,
-    too_few,
+    verdict_heads,
     verdicts_note,
 )
 
@@ -102,7 +106,7 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
     about.append(comparison_finding(protocol))
     against = differences[0]["against"] if differences else curves[0]["method"]
     by_method = {each["method"]: each for each in differences}
-    heads = [f"difference from {against}", "95% interval", "text:verdict"] if differences else []
+    heads = verdict_heads(against) if differences else ()
     table = Table(
         f"Area under the accuracy curve ({protocol['better']} is better)",
         head("method", "area", "95% interval", *heads),
@@ -110,7 +114,7 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
             (
                 Cell(curve["method"]),
                 figure_cell(curve.get("area"), 3),
-                interval_cell(curve.get("interval")),
+                interval_cell(curve.get("interval"), n_documents=protocol.get("documents")),
                 *(difference_cells(by_method.get(curve["method"])) if differences else ()),
             )
             for curve in curves
@@ -129,31 +133,20 @@ def _description(protocol: Results) -> str:
 
 def comparison_finding(protocol: Results) -> Sentence:
     """Which methods are significantly better or worse than the reference, and which are not."""
-    by_verdict: dict[str, list[str]] = {
-        "significantly better": [],
-        "significantly worse": [],
-        "no significant difference": [],
-        "too few documents": [],
-    }
+    by_verdict: dict[str, list[str]] = {}
     differences: Sequence[Results] = protocol.get("differences") or ()
-    few = "too few documents"
     for each in differences:
         if each["method"] != "random" and not each["method"].endswith(", reversed"):
-            if each.get("verdict") == "too few documents":
-                few = too_few(each)
-            by_verdict.get(str(each.get("verdict")), by_verdict["too few documents"]).append(each["method"])
-    parts = {
-        "significantly better": "significantly better: *{}*",
-        "significantly worse": "significantly worse: {}",
-        "no significant difference": "no significant difference: {}",
-        "too few documents": few + " for a verdict: {}",
-    }
-    found = [name for name in parts if by_verdict[name]]
+            verdict = str(each.get("verdict"))
+            key = no_verdict(each) if verdict in NO_VERDICT else verdict if verdict in VERDICTS else "no verdict"
+            by_verdict.setdefault(key, []).append(each["method"])
+    order = [*VERDICTS, *(key for key in by_verdict if key not in VERDICTS)]
+    found = [key for key in order if key in by_verdict]
     if not found:
         return ()
-    pattern = "Compared with *{}* (paired bootstrap, 95%): " + "; ".join(parts[name] for name in found) + "."
-    names = [", ".join(by_verdict[name]) for name in found]
-    return sentence(pattern, differences[0]["against"], *names)
+    parts = (f"{key}: {'*{}*' if key == 'significantly better' else '{}'}" for key in found)
+    pattern = f"Compared with *{{}}* ({TEST}): " + "; ".join(parts) + "."
+    return sentence(pattern, differences[0]["against"], *(", ".join(by_verdict[key]) for key in found))
 
 
 def deletion_finding(protocol: Results) -> Sentence:

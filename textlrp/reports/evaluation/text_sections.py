@@ -19,6 +19,7 @@ from textlrp.reports.evaluation.tables import (
     interval_cell,
     sentence,
     share_text,
+    verdict_heads,
     verdicts_note,
 )
 from textlrp.reports.marks import UNSEEN, UNSEEN_NOTE
@@ -82,9 +83,7 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
         head(
             "method",
             *_RATIONALES.values(),
-            f"average precision: difference from {against}",
-            "95% interval",
-            "text:verdict",
+            *verdict_heads(against, "average precision: "),
         ),
         tuple(
             (
