@@ -209,7 +209,7 @@ def test_rationales_only_need_no_corpus(model: Any, tmp_path: Path, capsys: pyte
     assert verdicts == {"too few documents"}
     assert not {"deletion", "eraser", "words", "pointing"} & results.keys()
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "too few (n=2)" in page
+    assert "too few documents (n=2)" in page
     assert "2 rows of the file skipped" in page
     assert any("Baseline tf × log ratio: not measured" in note for note in results["notes"])
 

@@ -1,4 +1,4 @@
-"""P-values, Holm's correction and effect sizes: against plain loops, scipy, and simulated data without a difference."""
+"""P-values, Holm's correction and effect sizes: against plain loops, scipy, and simulated data."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def test_the_standardized_difference_is_in_units_of_the_standard_deviation() -> 
     values = [1.0, 2.0, 3.0]
     assert standardized_difference(values) == pytest.approx(2.0)  # mean 2, standard deviation 1
     assert standardized_difference(np.array(values) * -7) == pytest.approx(-2.0)
-    assert standardized_difference(values * 50) == pytest.approx(2.0, rel=0.25)  # more documents do not make it larger
+    assert standardized_difference(values * 50) == pytest.approx(
+        2.0, rel=0.25
+    )  # more documents do not make it larger
     assert standardized_difference(np.zeros(5)) == 0
     assert standardized_difference([-1.0, 1.0]) == 0
     assert np.isnan(standardized_difference([0.1 + 0.2, 0.3, 0.3]))  # equal but for the last bit

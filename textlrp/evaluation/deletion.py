@@ -185,6 +185,22 @@ def area_difference(correct: Array, reference: Array, *, seed: int = 0) -> Paire
     return paired_difference(document_areas(correct), document_areas(reference), seed=seed)
 
 
+def steps_as_in_training(known: NDArray[np.integer[Any]], word_dropout: float) -> dict[str, Any] | None:
+    """The steps that delete no larger share of a document's words than word dropout did in training.
+
+    Word dropout deletes a share of the words of a text, while a step of word deletion deletes one word of every
+    document: a small share of a long document, a large one of a short one. ``known`` (M,) are the known words of the
+    documents of a protocol. ``steps`` is the last step that is within the share in 95% of the documents, so that a
+    few very short ones do not decide, and ``half`` the last step that is in half of them. None without word dropout,
+    or if already the first step is beyond the share.
+    """
+    within = np.sort(np.floor(known * word_dropout + 1e-9))[::-1]  # the last step within the share, longest first
+    if not len(within):
+        return None
+    steps, half = (int(within[int(np.ceil(share * len(within))) - 1]) for share in (0.95, 0.5))
+    return {"word_dropout": word_dropout, "steps": steps, "half": half} if steps else None
+
+
 def protocol_results(
     protocol: Protocol, correct_by_method: Mapping[str, Array], *, reference: str, seed: int = 0
 ) -> dict[str, Any]:

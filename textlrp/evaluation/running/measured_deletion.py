@@ -18,6 +18,7 @@ from textlrp.evaluation.deletion import (
     Protocol,
     protocol_documents,
     protocol_results,
+    steps_as_in_training,
     still_correct,
 )
 from textlrp.evaluation.eraser import eraser_scores
@@ -26,6 +27,7 @@ from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.compared_rows import compared_rows
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.models.abilities import word_dropout_of
 from textlrp.models.cnn import has_winning_windows
 
 ERASER_BETTER: Mapping[str, Better] = {"comprehensiveness": "higher", "sufficiency": "lower"}
@@ -102,7 +104,13 @@ def _protocol(
     reference = methods[0]
     correct[f"{reference.title}, reversed"] = _method_correct(run, protocol, reference, group, reverse=True)
     correct[RANDOM] = _random_correct(run, protocol, group)
-    return protocol_results(protocol, correct, reference=reference.title, seed=run.plan.seed)
+    results = protocol_results(protocol, correct, reference=reference.title, seed=run.plan.seed)
+    included = protocol_documents(run.corpus, protocol, run.plan.min_words)
+    if group.mask is not None:
+        included &= group.mask
+    # word dropout is deletion by the zero vector; removal and insertion change texts in other ways
+    as_trained = steps_as_in_training(run.corpus.known[included], word_dropout_of(run.model))
+    return results | ({"as_in_training": as_trained} if as_trained and protocol.change == "zero" else {})
 
 
 def _method_correct(

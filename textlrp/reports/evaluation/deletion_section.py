@@ -79,6 +79,7 @@ def deletion_section(deletion: Results) -> Section:
         else ""
     )
     protocols = deletion["protocols"]
+    noted = next((n for n, protocol in enumerate(protocols) if protocol.get("differences")), None)
     modes = [None, *(protocol.get("mode") for protocol in protocols)]
     return Section(
         "deletion",
@@ -91,19 +92,19 @@ def deletion_section(deletion: Results) -> Section:
         "a smaller area where accuracy should fall, a larger area where it should rise",
         "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017; Samek et al., IEEE TNNLS 2017",
         tuple(
-            _block(protocol, f"deletion{n}", new_mode=modes[n] != modes[n + 1])
+            _block(protocol, f"deletion{n}", new_mode=modes[n] != modes[n + 1], with_note=n == noted)
             for n, protocol in enumerate(protocols)
         ),
     )
 
 
-def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
+def _block(protocol: Results, uid: str, *, new_mode: bool, with_note: bool) -> Block:
     curves, differences = protocol.get("curves") or (), protocol.get("differences") or ()
     mode = _MODES.get(protocol.get("mode") or "", "") if new_mode else ""
     about = [sentence("*{}*. {} {}", documents(protocol.get("documents")), _description(protocol), mode)]
     if not curves:
         return Block(protocol["title"], (*about, sentence("No document fits this protocol, so it was not measured.")))
-    about.append(comparison_finding(protocol))
+    about += [comparison_finding(protocol), _training_remark(protocol.get("as_in_training") or {}, with_note)]
     against = differences[0]["against"] if differences else curves[0]["method"]
     by_method = {each["method"]: each for each in differences}
     heads = verdict_heads(against) if differences else ()
@@ -119,10 +120,25 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
             )
             for curve in curves
         ),
-        (verdicts_note(against),) if differences else (),
+        (verdicts_note(against),) if with_note else (),
     )
     drawing = Drawing(Markup(deletion_figure(protocol, uid=uid)))
     return Block(protocol["title"], tuple(about), (drawing,), table)
+
+
+def _training_remark(as_trained: Results, in_full: bool) -> Sentence:
+    """Up to how many words a deletion is like the word dropout of training; the reason is given once."""
+    if not as_trained.get("steps"):
+        return ()
+    if not in_full:
+        return sentence("Shaded: up to *{}* words, as much as word dropout in training.", as_trained["steps"])
+    return sentence(
+        "Shaded: up to *{}* words. In training, {} of the words of each text were replaced by the zero vector at "
+        "random (word dropout), so the model has learned to classify texts with this share missing. {} deleted words "
+        "are at most this share in 95% of the documents, {} in half of them. Texts with more words deleted are "
+        "unlike those of training, which alone can change a prediction. Also, the words deleted here are not random.",
+        *(as_trained["steps"], share_text(as_trained["word_dropout"]), as_trained["steps"], as_trained["half"]),
+    )
 
 
 def _description(protocol: Results) -> str:

@@ -58,7 +58,7 @@ NO_VERDICT = {
 }
 """By the entry of ``results.json``: why there is no verdict."""
 
-TEST = "paired permutation test, 5% level, Holm correction for all rows of the table"
+TEST = "paired permutation test, 5% level, Holm correction"
 """How verdicts are found, for sentences and notes."""
 
 
@@ -190,10 +190,10 @@ def verdict_heads(against: str, measure: str = "") -> tuple[str, str, str]:
 def verdicts_note(against: str) -> str:
     """The note below a table with :func:`difference_cells`."""
     return (
-        f"▲ significantly better or ▼ significantly worse than {against}, ≈ no significant difference: {TEST}. p is "
-        "the corrected p-value; the intervals are not corrected. d is the standardized difference (Cohen’s d_z): the "
-        "mean difference divided by its standard deviation over documents; 0.2 is small, 0.8 is large. Fewer than 20 "
-        "documents get no verdict and no interval."
+        f"▲ significantly better or ▼ significantly worse than {against}, ≈ no significant difference: {TEST} "
+        "for all rows of a table. p is the corrected p-value; the intervals are not corrected. d is the standardized "
+        "difference (Cohen’s d_z): the mean difference divided by its standard deviation over documents; 0.2 is "
+        "small, 0.8 is large. Fewer than 20 documents get no verdict and no interval."
     )
 
 
