@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from textlrp.evaluation.docvectors import document_vectors
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
+    from textlrp.evaluation.label_errors import likely_label_errors
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
     from textlrp.evaluation.neighbor_accuracy import explanatory_power
+    from textlrp.evaluation.planted_errors import planted_label_errors
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -41,7 +43,9 @@ __all__ = [
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "likely_label_errors",
     "paired_interval",
+    "planted_label_errors",
     "pointing_game",
     "randomization_check",
     "randomize_weights",
@@ -67,7 +71,9 @@ __getattr__ = importer(
         "explanatory_power": "evaluation.neighbor_accuracy",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
+        "likely_label_errors": "evaluation.label_errors",
         "paired_interval": "evaluation.intervals",
+        "planted_label_errors": "evaluation.planted_errors",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",

@@ -1,7 +1,9 @@
 """Likely label errors: documents whose given label the model's scores and relevance oppose most.
 
-:func:`label_errors` lists them with the words that oppose the given label. How well a ranking finds wrong labels is
-measured by :mod:`textlrp.evaluation.planted_errors`. Letters: N documents, L words that the model reads, C classes.
+:func:`likely_label_errors` lists them with the words that oppose the given label. How well a ranking finds wrong
+labels is measured by :mod:`textlrp.evaluation.planted_errors`.
+
+Letters: N documents, L words that the model reads.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ RANKINGS: Mapping[Ranking, str] = {
 }
 """Each ranking of documents by suspicion with its definition; the first two use scores, the others relevance."""
 
+RANKING: Ranking = "margin"
+"""The ranking of lists: it was the best on validation posts of 20 Newsgroups (``benchmarks/label_errors.py``)."""
+
 
 class LabelError(NamedTuple):
     """A document whose label may be wrong.
@@ -55,30 +60,37 @@ class LabelError(NamedTuple):
     supporting: tuple[WordRelevance, ...]
 
 
-def label_errors(
+def likely_label_errors(
     model: Classifier,
     documents: Iterable[Document],
     *,
     n: int = 20,
-    ranking: Ranking = "margin",
-    spec: MethodSpec = MethodSpec("LRP"),  # noqa: B008  frozen
+    ranking: Ranking = RANKING,
+    spec: MethodSpec | None = None,
     n_words: int = 8,
 ) -> list[LabelError]:
     """List the ``n`` documents that most likely have a wrong label, the most likely first.
 
     Only documents whose best label is not the given one are listed. A model that was trained on the same documents
     has learned their wrong labels too, and finds few of them: pass a model that was trained on others. ``ranking`` is
-    one of :data:`RANKINGS`, ``spec`` the attribution method.
+    one of :data:`RANKINGS`, ``spec`` the attribution method, by default LRP.
 
     Raises :class:`OptionError` for another ranking, :class:`ModelError` for a multi-label model, and as
     :func:`.score_corpus` does.
     """
     check_whole("n", n)
     documents = list(documents)
-    return likely_errors(score_corpus(model, documents), documents, n=n, ranking=ranking, spec=spec, n_words=n_words)
+    return errors_of_corpus(
+        score_corpus(model, documents),
+        documents,
+        n=n,
+        ranking=ranking,
+        spec=spec or MethodSpec("LRP"),
+        n_words=n_words,
+    )
 
 
-def likely_errors(
+def errors_of_corpus(
     corpus: ScoredCorpus,
     documents: Sequence[Document],
     *,
@@ -87,12 +99,12 @@ def likely_errors(
     spec: MethodSpec,
     n_words: int = 8,
 ) -> list[LabelError]:
-    """Do the work of :func:`label_errors` for a scored corpus of ``documents``."""
+    """Do the work of :func:`likely_label_errors` for a scored corpus of ``documents``."""
     suspicion = suspicions(corpus, (ranking,), spec=spec)[ranking]
     other, classes = best_other_labels(corpus), [str(name) for name in corpus.model.classes_.tolist()]
     margin = _margins(corpus, other)
     order = np.argsort(-np.where(np.isnan(suspicion), -np.inf, suspicion), kind="stable")
-    chosen = [row for row in order.tolist() if margin[row] < 0][:n]
+    chosen = [row for row in order.tolist() if corpus.true_label[row] >= 0 and margin[row] < 0][:n]
     targets = [(Index(int(corpus.true_label[row])), Index(int(other[row]))) for row in chosen]
     whys = explain(
         corpus.model, [documents[row] for row in chosen], targets=targets, method=spec.method, rule=spec.rule
@@ -120,7 +132,7 @@ def suspicions(
     corpus: ScoredCorpus,
     rankings: Sequence[Ranking] = tuple(RANKINGS),
     *,
-    spec: MethodSpec = MethodSpec("LRP"),  # noqa: B008  frozen
+    spec: MethodSpec | None = None,
 ) -> dict[Ranking, Array]:
     """How suspicious the label of each document is, by ranking: (N,), larger for a more likely error.
 
@@ -159,8 +171,10 @@ def _confidences(corpus: ScoredCorpus) -> Array:
     return np.asarray(values[np.arange(len(corpus)), corpus.true_label], dtype=np.float64)
 
 
-def _relevance_suspicions(corpus: ScoredCorpus, other: NDArray[np.int64], spec: MethodSpec) -> dict[Ranking, Array]:
-    settings = spec.settings(corpus.model)
+def _relevance_suspicions(
+    corpus: ScoredCorpus, other: NDArray[np.int64], spec: MethodSpec | None
+) -> dict[Ranking, Array]:
+    settings = (spec or MethodSpec("LRP")).settings(corpus.model)
     net, share, contrast = (np.full(len(corpus), np.nan) for _ in range(3))
     for batch, rows in corpus.iter_batches(corpus.true_label >= 0):
         targets: list[Any] = []

@@ -64,7 +64,7 @@ def planted_label_errors(
     share: float = PLANTED_SHARE,
     folds: int | None = 5,
     rankings: Sequence[Ranking] = tuple(RANKINGS),
-    spec: MethodSpec = MethodSpec("LRP"),  # noqa: B008  frozen
+    spec: MethodSpec | None = None,
     seed: int = 0,
     progress: Callable[[int], object] = lambda documents: None,
 ) -> PlantedErrors:

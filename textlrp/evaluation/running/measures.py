@@ -26,6 +26,8 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "sanity": "running.measured:sanity",
         "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
+        "errors": "running.measured_errors:errors",
+        "planted-errors": "running.measured_errors:planted_errors",
     }
 )
 """The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
@@ -41,12 +43,17 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "sanity": "sanity check (randomized weights)",
         "stability": "stability across models",
         "ledger": "score breakdown",
+        "errors": "likely label errors",
+        "planted-errors": "planted label errors",
     }
 )
 """What progress lines and notes call each measure."""
 
 
-ONE_LABEL_ONLY = ("deletion", "vectors", "pointing")
+RETRAINING = ("planted-errors",)
+"""The measures that train models, which can take hours; they are measured only if they are named."""
+
+ONE_LABEL_ONLY = ("deletion", "vectors", "pointing", "errors", *RETRAINING)
 """The measures that need one true label for each document, and so do not apply to multi-label models."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, RETRAINING
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
@@ -89,7 +89,7 @@ class EvaluationPlan:
     - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.
     - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
     - ``other_models``: models by name, to compare their explanations with those of this model.
-    - ``measures``: names of :data:`.MEASURES`, by default all.
+    - ``measures``: names of :data:`.MEASURES`, by default all but those that train models (:data:`.RETRAINING`).
     """
 
     methods: tuple[MethodSpec, ...]
@@ -105,6 +105,10 @@ class EvaluationPlan:
     rationales: Path | None = None
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
+
+    def takes(self, measure: str) -> bool:
+        """Whether a measure is to be taken."""
+        return measure in self.measures if self.measures is not None else measure not in RETRAINING
 
     def has_input_of(self, measure: str) -> bool:
         """Whether the plan has the rationales or the other models that a measure needs."""

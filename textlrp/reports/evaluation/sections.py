@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure
+from textlrp.reports.evaluation.errors_sections import errors_section, planted_errors_section
 from textlrp.reports.evaluation.tables import (
     Block,
     Cell,
@@ -211,6 +212,8 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "sanity": ("sanity check (randomized weights)", sanity_section),
     "stability": ("stability across models", stability_section),
     "ledger": ("score breakdown", ledger_section),
+    "errors": ("likely label errors", errors_section),
+    "planted-errors": ("planted label errors", planted_errors_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""
