@@ -44,15 +44,14 @@ class LabelError(NamedTuple):
     """A document whose label may be wrong.
 
     ``position`` is that in the corpus, ``suspicion`` the value of the ranking, larger for a more likely error.
-    ``opposing`` are the words that oppose ``given`` most in the contrast of ``given`` and ``other``, the best other
-    label; ``supporting`` those that support it most. Their relevance is that of the contrast: negative if the word
-    opposes ``given``.
+    ``margin`` is the score of the ``given`` label minus that of the ``predicted`` one, which is below 0. ``opposing``
+    are the words with the most negative relevance for this difference (the contrast of the two labels),
+    ``supporting`` those with the most positive relevance.
     """
 
     position: int
     document_id: str
     given: str
-    other: str
     predicted: str
     margin: float
     suspicion: float
@@ -118,7 +117,6 @@ def errors_of_corpus(
                 corpus.ids[row],
                 classes[corpus.true_label[row]],
                 classes[other[row]],
-                classes[corpus.predicted[row]],
                 float(margin[row]),
                 float(suspicion[row]),
                 tuple(word for word in reversed(words[-n_words:]) if word.relevance < 0),

@@ -41,8 +41,8 @@ def errors_section(errors: Results) -> Section:
                 Cell(row["given"]),
                 Cell(row["predicted"]),
                 figure_cell(row.get("margin"), 2, signed=True),
-                Cell(_word_list(row.get("opposing") or ()), "example"),
-                Cell(_word_list(row.get("supporting") or ()), "example"),
+                Cell(_word_list(row.get("opposing") or ()), "words"),
+                Cell(_word_list(row.get("supporting") or ()), "words"),
             )
             for row in rows
         ),
@@ -65,7 +65,7 @@ def errors_section(errors: Results) -> Section:
 
 
 def _word_list(words: list[Results]) -> str:
-    return ", ".join(f"{each['word']} {number(each['relevance'], 2, signed=True)}" for each in words)
+    return ", ".join(f"{each['word']}\u00a0{number(each['relevance'], 2, signed=True)}" for each in words)
 
 
 def planted_errors_section(planted: Results) -> Section:
