@@ -127,6 +127,47 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             {"cause": "stabilizer", "step": "convolution", "mean_share": 0.00002, "largest_share": 0.0004},
             {"cause": "ignored", "step": "embedding", "mean_share": 0.004, "largest_share": 0.09},
         ],
+        "errors": {
+            "documents": documents,
+            "incorrect": 1400,
+            "method": METHODS[0][0],
+            "ranking": "margin",
+            "rows": [
+                {
+                    "position": 10 * n,
+                    "document_id": f"test/{LABELS[n]}/5000{n}",
+                    "given": LABELS[n],
+                    "predicted": LABELS[n + 3],
+                    "margin": n - 4.2,
+                    "suspicion": 4.2 - n,
+                    "opposing": [{"word": "orbit", "relevance": -1.25}, {"word": "moon", "relevance": -0.5}],
+                    "supporting": [{"word": "engine", "relevance": 0.75}],
+                }
+                for n in range(4)
+            ],
+        },
+        "planted-errors": {
+            "documents": documents,
+            "share": 0.05,
+            "planted": 376,
+            "folds": 5,
+            "definitions": {"margin": "a minus b"},
+            "rows": [
+                {
+                    "method": name,
+                    "auroc": 0.97 - n / 100,
+                    "precision": 0.66 - n / 50,
+                    "auroc_interval": around(0.97 - n / 100, 0.01),
+                    "precision_interval": around(0.66 - n / 50, 0.03),
+                }
+                | (
+                    {"differences": {"auroc": difference_to(-n / 100, 376), "precision": difference_to(-n / 50, 376)}}
+                    if n
+                    else {}
+                )
+                for n, name in enumerate(("margin", "self-confidence", "net relevance"))
+            ],
+        },
     }
     return results | changed
 

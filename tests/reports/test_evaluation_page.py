@@ -30,6 +30,8 @@ PARTS = (
     "sanity",
     "stability",
     "ledger",
+    "errors",
+    "planted-errors",
     "methods",
 )
 
@@ -100,7 +102,7 @@ def test_every_measure_is_explained_and_sourced() -> None:
     text = said(whole())
     for source in ("Arras et al.", "DeYoung et al.", "Poerner, Roth, Schütze", "Adebayo et al.", "Bach et al."):
         assert source in text
-    assert text.count("Better: ") == 8
+    assert text.count("Better: ") == 9
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:
@@ -417,3 +419,20 @@ def test_the_part_of_a_curve_that_is_as_in_training_is_shaded_and_explained() ->
     for each in results["protocols"]:
         each.pop("as_in_training", None)
     assert "haded" not in evaluation_page({"deletion": results})
+
+
+def test_label_errors_have_labels_and_the_words_that_oppose_them() -> None:
+    text = said(evaluation_page({"errors": make_results()["errors"]}))
+    assert "The prediction is not the given label for 1,400 of 7,532 documents. The 4 with the largest" in text
+    row = f"test/{LABELS[0]}/50000 {LABELS[0]} {LABELS[3]} −4.20 orbit −1.25, moon −0.50 engine +0.75"
+    assert row in text
+    none = {"documents": 9, "incorrect": 0, "rows": []}
+    assert "Not measured" in said(evaluation_page({"errors": none}))
+
+
+def test_planted_errors_are_compared_with_the_margin() -> None:
+    text = said(evaluation_page({"planted-errors": make_results()["planted-errors"]}))
+    assert "5.0% of the documents get a random other label." in text
+    assert "376 planted errors in 7,532 documents" in text
+    assert "margina minus b 0.970 0.960 to 0.980" in text
+    assert "net relevance 0.620 0.590 to 0.650 −0.040 −0.050 to −0.030 ▼ worsep = 0.0032, d = +0.42" in text
