@@ -225,5 +225,17 @@ END = """
   posts and then on test posts: [pointing.md](pointing.md). The average of three CNNs, which is one CNN
   (`CNNClassifier.averaged`), points better than each of them and is more accurate.
 - `python benchmarks/label_errors.py` asks whether relevance finds wrong labels better than the margin of the scores.
-LABEL_ERRORS
+  On 1,500 test posts (5 seeds, 5% of the labels wrong, bag of words trained on the other folds), it does not: the
+  margin has the highest AUROC and precision at the number of planted errors. Relevance is still what shows *why* a
+  label is suspicious. A model that was trained on the wrong labels finds fewer of them.
+
+| ranking | AUROC (sd over seeds) | difference from margin | precision (sd) | difference from margin |
+|---|---|---|---|---|
+| margin | 0.975 (0.004) | | 0.661 (0.031) | |
+| self-confidence | 0.972 (0.005) | −0.004 | 0.637 (0.049) | −0.024 |
+| net relevance | 0.967 (0.005) | **−0.008** | 0.600 (0.065) | −0.061 |
+| opposing share | 0.959 (0.007) | **−0.017** | 0.595 (0.062) | −0.067 |
+| opposing share of the contrast | 0.968 (0.004) | **−0.007** | 0.603 (0.022) | −0.059 |
+
+**Bold**: significantly worse. Differences are paired over the 375 planted errors of all seeds.
 """

@@ -113,6 +113,7 @@ def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
 def test_an_interval_is_kept_only_if_there_are_enough_documents():
     assert kept_interval((1.0, 2.0), MIN_DOCUMENTS - 1) is None
     assert kept_interval((1.0, 2.0), MIN_DOCUMENTS) == [1.0, 2.0]
+    assert kept_interval(bootstrap_interval([0.1] * 50), 50) is None  # equal values: the interval has no width
 
 
 def test_a_difference_that_is_the_same_in_every_document_gets_no_verdict():

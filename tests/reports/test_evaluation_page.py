@@ -383,6 +383,8 @@ def test_intervals_of_few_documents_are_not_shown() -> None:
     eraser = make_results()["eraser"][:1]
     few = [row | {"documents": 3, "comprehensiveness_interval": None, "sufficiency_interval": None} for row in eraser]
     assert said(evaluation_page({"eraser": few})).count("too few (n=3)") == 2
+    equal = [row | {"comprehensiveness_interval": None} for row in eraser]
+    assert said(evaluation_page({"eraser": equal})).count("all equal (n=500)") == 1
     assert "too few" not in said(evaluation_page({"eraser": eraser})).replace("Fewer", "")
 
 

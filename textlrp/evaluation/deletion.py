@@ -26,6 +26,7 @@ from textlrp.evaluation.intervals import (
 )
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.models.word_paths import Change, path_scores
+from textlrp.records import MIN_DOCUMENTS
 
 STEPS, MIN_WORDS = 50, 100
 """Words deleted from each document, and the words a document must have, as in Arras et al. 2017."""
@@ -231,11 +232,12 @@ def protocol_results(
 
 def _plain_curve(title: str, correct: Array, seed: int) -> dict[str, Any]:
     found, documents = deletion_curve(correct, seed=seed), len(correct)
+    has_band = documents >= MIN_DOCUMENTS
     return {
         "method": title,
         "accuracy": found.accuracy.tolist(),
-        "low": kept_interval(found.low.tolist(), documents),
-        "high": kept_interval(found.high.tolist(), documents),
+        "low": found.low.tolist() if has_band else None,
+        "high": found.high.tolist() if has_band else None,
         "area": found.area,
         "interval": kept_interval(found.interval, documents),
     }

@@ -20,9 +20,7 @@ from textlrp.evaluation.significance import (
     sign_flip_p_value,
     standardized_difference,
 )
-
-MIN_DOCUMENTS = 20
-"""Documents that a verdict or a shown interval needs: with fewer, a bootstrap interval is not reliable."""
+from textlrp.records import MIN_DOCUMENTS
 
 Verdict = Literal[
     "significantly better",
@@ -31,7 +29,7 @@ Verdict = Literal[
     "too few documents",
     "same difference in every document",
 ]
-"""The last two are no verdict: there are fewer than :data:`MIN_DOCUMENTS` documents, or the interval has no width."""
+"""The last two are no verdict: there are too few documents, or the bootstrap interval has no width."""
 
 Better = Literal["higher", "lower"]
 
@@ -51,7 +49,7 @@ class PairedDifference(NamedTuple):
 
     ``p_value`` is that of :func:`.sign_flip_p_value`, ``p_corrected`` the same after Holm's correction for all
     methods compared (:func:`corrected`), and ``effect_size`` Cohen's d_z (:func:`.standardized_difference`).
-    ``has_verdict`` is False if there are fewer than :data:`MIN_DOCUMENTS` documents, or if all documents have the
+    ``has_verdict`` is False if there are fewer than :data:`.MIN_DOCUMENTS` documents, or if all documents have the
     same difference and it is not 0: then every bootstrap sample is the same, and the interval has no width. The
     p-values are then not numbers.
     """
@@ -86,9 +84,13 @@ class PairedDifference(NamedTuple):
         }
 
 
-def kept_interval(interval: Sequence[float], n_documents: int) -> list[float] | None:
-    """The interval for ``results.json`` and pages; None for fewer than :data:`MIN_DOCUMENTS` documents."""
-    return list(interval) if n_documents >= MIN_DOCUMENTS else None
+def kept_interval(interval: tuple[float, float], n_documents: int) -> list[float] | None:
+    """The interval for ``results.json`` and pages.
+
+    None for fewer than :data:`.MIN_DOCUMENTS` documents, and if all have the same value: then all bootstrap samples
+    are equal, and an interval without width would claim that the mean is known exactly.
+    """
+    return list(interval) if n_documents >= MIN_DOCUMENTS and interval[0] < interval[1] else None
 
 
 def bootstrap_interval(
@@ -97,7 +99,7 @@ def bootstrap_interval(
     """The percentile bootstrap interval of the mean of ``values`` (N,).
 
     Documents are drawn with replacement ``n_resamples`` times. It is not reliable for fewer than
-    :data:`MIN_DOCUMENTS` documents. Raises :class:`DataError` if ``values`` is empty or
+    :data:`.MIN_DOCUMENTS` documents. Raises :class:`DataError` if ``values`` is empty or
     contains a value that is not finite. Source: Efron and Tibshirani 1993, chapter 13.
     """
     low, high = bootstrap_band(_row(values), seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from textlrp.records import MIN_DOCUMENTS
 from textlrp.reports.numbers import decimals, number, percentage
 
 Results = Mapping[str, Any]
@@ -151,9 +152,11 @@ def interval_cell(
     percent: bool = False,
     n_documents: float | None = None,
 ) -> Cell:
-    """A confidence interval; a missing one is a dash, or with ``n_documents`` says that they are too few."""
+    """A confidence interval; a missing one is a dash, or with ``n_documents`` tells the reason."""
     found = interval_text(interval, digits, signed=signed, percent=percent)
-    return Cell(found or (MISSING if n_documents is None else f"too few (n={count(n_documents)})"), "num soft")
+    if not found and n_documents is not None:
+        found = f"{'too few' if n_documents < MIN_DOCUMENTS else 'all equal'} (n={count(n_documents)})"
+    return Cell(found or MISSING, "num soft")
 
 
 def difference_cells(difference: Results | None) -> tuple[Cell, Cell, Cell]:
@@ -193,7 +196,7 @@ def verdicts_note(against: str) -> str:
         f"▲ significantly better or ▼ significantly worse than {against}, ≈ no significant difference: {TEST} "
         "for all rows of a table. p is the corrected p-value; the intervals are not corrected. d is the standardized "
         "difference (Cohen’s d_z): the mean difference divided by its standard deviation over documents; 0.2 is "
-        "small, 0.8 is large. Fewer than 20 documents get no verdict and no interval."
+        f"small, 0.8 is large. Fewer than {MIN_DOCUMENTS} documents get no verdict and no interval."
     )
 
 
