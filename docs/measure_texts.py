@@ -50,8 +50,8 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
         "How close is an explanation to the best order of deletion that this model allows?",
         "For each document, the area of comprehensiveness over all shares of deleted words is scaled from the worst "
         "order (0) to the best order (1). The two limits are found by beam search, for linear models exactly.",
-        "Higher is better, and values of two models can stand in one table, because each is relative to its own "
-        "limits.",
+        "Higher is better, and values of two models can be compared in one table, because each is relative to its "
+        "own limits.",
         "Beam search can miss the best order, so values can be slightly too high. The best order for deletion need "
         "not be what people call an explanation.",
         "Edin et al. 2025",
@@ -61,7 +61,7 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
         "not deleted?",
         "Each element of a word's vector is set to zero at random, with a probability that grows (comprehensiveness) "
         "or falls (sufficiency) with the relevance of the word.",
-        "High soft comprehensiveness and high soft sufficiency are better, as the section of the page says.",
+        "High soft comprehensiveness and high soft sufficiency are better, as the section of the page states.",
         "It uses the size of relevance and not only its order, so it also measures how a method scales its values.",
         "Zhao and Aletras 2023",
     ),
@@ -71,7 +71,7 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
         "K nearest neighbors, over ten random halves. The explanatory power index (EPI) is the accuracy at the best "
         "K. Each weighting is compared with TF-IDF weights over the same documents and halves.",
         "A higher EPI is better. It is evidence for explanations only if it is significantly higher than with TF-IDF "
-        "weights, which need no explanation; where TF-IDF does as well, the page says so and makes no claim.",
+        "weights, which need no explanation; where TF-IDF does as well, the page states so and makes no claim.",
         "It does not tell whether the relevance of a single word is right. It uses the predicted class, so it also "
         "rises with the accuracy of the model.",
         "Arras et al. 2017",
@@ -105,7 +105,7 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
     "sanity": MeasureText(
         "Does the explanation depend on what the model learned?",
         "The weights of the model are randomized, and the documents are explained again for the same classes.",
-        "Explanations that depend on the weights change. The table of the page says which values are better.",
+        "Explanations that depend on the weights change. The page states which values are better.",
         "It can only fail a method and not prove that one is right: random explanations pass.",
         "Adebayo et al. 2018; Hedström et al. 2024",
     ),
@@ -138,7 +138,7 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
         "Documents are ranked by the score of the given label minus the best other score, lowest first. The page "
         "lists the words that oppose the given label most in the contrast of the two labels.",
         "Read the words and decide: either the label is wrong, or the model is.",
-        "It says nothing about documents that the model was trained on: it has learned their labels, wrong or not.",
+        "It is of little use for documents that the model was trained on: it has learned their labels, wrong or not.",
         "Northcutt et al. 2021",
     ),
     "planted-errors": MeasureText(
@@ -156,7 +156,7 @@ MEASURE_TEXTS: Mapping[str, MeasureText] = {
         "Does an explanation mark words that the model must be using? (trains models; only with `--planted`)",
         "Made-up words that tell the label are planted into documents, and the model is trained on them. Where the "
         "model took the bait, precision is the share of planted words among the most relevant ones.",
-        "Higher is better, and 1 is perfect: here the right answer is known.",
+        "Higher is better, and 1 is perfect: here the words that the model uses are known.",
         "Planted words are simple and rare. A method that finds them can miss what a model learned from real text.",
         "Bastings et al. 2022",
     ),
@@ -206,7 +206,7 @@ document vectors are compared with TF-IDF, rankings of label errors with the mar
   documents. With thousands of documents a tiny difference is significant; d tells whether it is large (0.2 is small,
   0.5 medium, 0.8 large).
 
-Fewer than 20 documents get no verdict and no interval: the row says “too few documents (n=3)”. A difference that is
+Fewer than 20 documents get no verdict and no interval: its row shows “too few documents (n=3)”. A difference that is
 the same in every document gets no verdict either, because its bootstrap interval has no width. The tests and
 intervals are about documents like those of the corpus; they do not contain the chance in training. Train with several
 seeds to see that.

@@ -159,8 +159,10 @@ def test_results_contain_the_verdict_and_the_number_of_documents(documents: int,
     }  # fmt: skip
     few = documents < 20
     assert all((difference[name] is None) == few for name in ("interval", "p_value", "p_corrected", "effect_size"))
-    for curve in found["curves"]:
-        assert all((curve[name] is None) == few for name in ("low", "high", "interval"))
+    lrp, random = found["curves"]
+    assert all((each[name] is None) == few for each in (lrp, random) for name in ("low", "high"))
+    assert (lrp["interval"] is None) == few
+    assert random["interval"] is None  # the area is 1 in every document
 
 
 def test_a_group_without_documents_has_no_curves() -> None:

@@ -28,8 +28,8 @@ class ExplanatoryPower:
 
     ``accuracy`` and ``accuracy_sd`` are the mean and the standard deviation over splits for each K of ``neighbors``.
     ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K. ``values`` (N,) are the results of each
-    document with this K: the share of the splits that hold it out in which it is classified correctly, not a number
-    if no split does. Two weightings of the same documents are compared by their ``values``.
+    document with this K: among the splits in which it is held out, the share in which it is classified correctly; not
+    a number if there are none. Two weightings of the same documents are compared by their ``values``.
     """
 
     epi: float

@@ -29,7 +29,7 @@ PLANTED_SHARE = 0.05
 class FoundErrors:
     """How well one ranking finds the planted label errors.
 
-    ``auroc`` is the probability that a planted error is more suspicious than a document with its own label, and
+    ``auroc`` is the probability that a planted error is more suspicious than a document that keeps its label, and
     ``precision`` the share of planted errors among the M most suspicious documents, M being the number planted. Both
     are means over the planted errors: ``auroc_values`` (M,) are the shares of the other documents that are less
     suspicious (ties count half), and ``is_found`` (M,) tells which errors are among the M most suspicious documents.

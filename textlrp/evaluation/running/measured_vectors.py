@@ -50,7 +50,7 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                 "accuracy": power.accuracy.tolist(),
                 "accuracy_sd": power.accuracy_sd.tolist(),
             }
-            # None for a document that no split holds out
+            # None for a document that is never held out
             found = {"row": row, "values": [None if np.isnan(value) else value for value in power.values.tolist()]}
             if not has_map:
                 return found

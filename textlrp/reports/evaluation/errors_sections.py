@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textlrp.reports.evaluation.tables import (
     Block,
     Cell,
@@ -64,7 +66,7 @@ def errors_section(errors: Results) -> Section:
     )
 
 
-def _word_list(words: list[Results]) -> str:
+def _word_list(words: Sequence[Results]) -> str:
     return ", ".join(f"{each['word']}\u00a0{number(each['relevance'], 2, signed=True)}" for each in words)
 
 

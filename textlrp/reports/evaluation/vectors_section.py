@@ -29,7 +29,7 @@ from textlrp.reports.evaluation.tables import (
 from textlrp.reports.numbers import number
 
 SPLITS_NOTE = (
-    "A document counts with the share of the splits that hold it out in which it is classified correctly. All "
+    "The value of a document is the share of correct predictions over the splits in which it is held out. All "
     "weightings have the same splits."
 )
 
