@@ -85,7 +85,7 @@ TERMS: dict[str, str] = {
     "confidence interval (95%)": "The range of 95% of the results over random resamples of the documents "
     "(bootstrap).",
     "significantly better, significantly worse": "Two methods differ on the same documents by more than chance "
-    "explains (paired permutation test, 5% level, Holm correction if a table has several methods).",
+    "(paired permutation test, 5% level, Holm correction).",
     "standardized difference (d)": "Cohen’s d_z: the mean difference between two methods divided by its standard "
     "deviation over documents. 0.2 is small, 0.5 medium, 0.8 large.",
 }
