@@ -29,6 +29,7 @@ NAMES = [
     "TextlrpError",
     "Zero",
     "explain",
+    "find_shortcuts",
     "load",
     "load_20newsgroups",
     "load_corpus",
@@ -42,7 +43,7 @@ NAMES = [
 def test_the_public_names_are_exactly_these() -> None:
     assert textlrp.__all__ == NAMES
     assert sorted(NAMES) == NAMES
-    assert len(NAMES) <= 21
+    assert len(NAMES) <= 22
 
 
 @every("name", NAMES)

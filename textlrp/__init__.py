@@ -18,6 +18,7 @@ from textlrp.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from textlrp.errors import TextlrpError
+    from textlrp.evaluation.shortcuts.find import find_shortcuts
     from textlrp.explainers.explain import explain
     from textlrp.explainers.targets import Index
     from textlrp.explanation import Explanation
@@ -52,6 +53,7 @@ __all__ = [
     "TextlrpError",
     "Zero",
     "explain",
+    "find_shortcuts",
     "load",
     "load_20newsgroups",
     "load_corpus",
@@ -76,6 +78,7 @@ _MODULES = {
     "TextlrpError": "errors",
     "Zero": "lrp.rules",
     "explain": "explainers.explain",
+    "find_shortcuts": "evaluation.shortcuts.find",
     "load": "models.estimators",
     "load_20newsgroups": "text.post_corpora",
     "load_corpus": "text.corpora",

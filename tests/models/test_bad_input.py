@@ -169,7 +169,8 @@ SHARED = [
     {"max_words": -1}, {"dtype": "float16"}, {"dtype": np.float32}, {"tokenizer": "nothing"}, {"tokenizer": 5},
     {"skip": "headers"}, {"skip": ("signatures",)}, {"skip": None}, {"class_weight": "even"},
     {"class_weight": {"astro": 2.0}}, {"class_weight": 3}, {"random_state": -1}, {"random_state": "lucky"},
-    {"lowercase": "yes"},
+    {"lowercase": "yes"}, {"stop_words": "english"}, {"stop_words": {"the"}}, {"stop_words": [""]},
+    {"stop_words": ["the", 5]}, {"stop_words": ["\u200b"]},
 ]  # fmt: skip
 NET = [
     {"embedding_dim": 0}, {"embedding_dim": "big"}, {"max_epochs": 0}, {"max_epochs": 2.5}, {"batch_size": 0},

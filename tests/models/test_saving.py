@@ -145,7 +145,7 @@ def test_fingerprints_of_models_differ() -> None:
 
 CHANGED = {"tokenizer": "spacy", "skip": (), "loss": "hinge", "class_weight": "balanced", "dtype": "float64",
            "vectors": None, "pooling": "mean", "widths": (1, 3), "analyzer": "both",
-           "char_ngrams": (2, 3)}  # fmt: skip
+           "char_ngrams": (2, 3), "stop_words": ("orbit",)}  # fmt: skip
 """Another value of each option that is neither a number nor a bool."""
 
 

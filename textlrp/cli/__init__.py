@@ -1,4 +1,5 @@
-"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate``.
+"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate |
+shortcuts``.
 
 :func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
 module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
@@ -29,6 +30,7 @@ from textlrp.cli.predict_command import cli_predict
 from textlrp.cli.program import app
 from textlrp.cli.report_command import cli_report
 from textlrp.cli.rules_command import cli_rules
+from textlrp.cli.shortcuts_command import cli_shortcuts
 from textlrp.cli.terminal import printable
 from textlrp.cli.train_command import cli_train
 from textlrp.cli.words_command import cli_words
@@ -44,6 +46,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "filters": cli_filters,
     "words": cli_words,
     "evaluate": cli_evaluate,
+    "shortcuts": cli_shortcuts,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""
 

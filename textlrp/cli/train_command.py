@@ -94,6 +94,14 @@ def cli_train(
             "Default: headers.",
         ),
     ] = None,
+    stop_words: Annotated[
+        Path | None,
+        typer.Option(
+            "--stop-words",
+            metavar="FILE",
+            help="Words that the model must not use: a text file, one word per line (cnn, boe and svm only).",
+        ),
+    ] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -147,9 +155,10 @@ def cli_train(
     textlrp train reviews.csv --model encoder --encoder all-MiniLM-L6-v2 -o reviews-model
     """
     from textlrp.cli.training_run import check_model_folder, new_model, train_corpus
+    from textlrp.files.stop_word_file import read_stop_words
     from textlrp.models.given_files import inputs_of
 
-    check_model_folder(output, inputs=inputs_of(source, files=[vectors, encoder]), force=force)
+    check_model_folder(output, inputs=inputs_of(source, files=[vectors, encoder, stop_words]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(
         model,
@@ -157,6 +166,7 @@ def cli_train(
         epochs=epochs,
         vectors=vectors,
         skip=skipped,
+        stop_words=None if stop_words is None else read_stop_words(stop_words),
         tokenizer=tokenizer,
         encoder=encoder,
         include_encoder=include_encoder,

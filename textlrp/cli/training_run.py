@@ -50,6 +50,7 @@ def new_model(
     epochs: int | None = None,
     vectors: VectorSource = None,
     skip: Sequence[str] = ("headers",),
+    stop_words: Sequence[str] | None = None,
     tokenizer: str | None = None,
     encoder: str | None = None,
     include_encoder: bool = False,
@@ -72,11 +73,16 @@ def new_model(
             f"epochs and vectors apply to neural networks ({nets}); the {kind} has neither. Leave them out."
         )
     if issubclass(estimator, EncoderClassifier):
+        if stop_words is not None:
+            raise OptionError(
+                "stop-words must be left out for the model encoder: a sentence encoder reads whole texts. Train a "
+                "model of kind cnn, boe or svm."
+            )
         return _new_encoder_model(encoder, tokenizer, skip, seed)
     if encoder is not None or include_encoder:
         name = "include-encoder" if encoder is None else "encoder"
         raise OptionError(f"{name} applies to the model encoder; the {kind} has none. Leave it out.")
-    model: TextEstimator = estimator(skip=skip, random_state=seed, **words)
+    model: TextEstimator = estimator(skip=skip, stop_words=stop_words, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:

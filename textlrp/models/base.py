@@ -47,7 +47,9 @@ class TextClassifier(FittedState):
     """Short name of the kind of model: "cnn", "boe" or "svm"."""
     scoring_options: ClassVar[tuple[str, ...]] = ("tokenizer", "lowercase", "skip", "max_tokens")
     """Options that change the scores of a fitted model, and therefore its fingerprint. Each class adds its own."""
-    training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
+    training_options: ClassVar[tuple[str, ...]] = (
+        "min_df", "max_words", "stop_words", "class_weight", "dtype", "random_state",
+    )  # fmt: skip
     """Options that only ``fit`` uses. Each class adds its own."""
     legacy_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """{option: value} for models that were saved before the option existed."""

@@ -24,7 +24,7 @@ from textlrp.models.schema import MAX_SCORE, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.text.batches import Batch, bucket
-from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition
+from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition, opened
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
 
@@ -84,6 +84,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         patience: int = 5,
         min_df: int = 1,
         max_words: int | None = None,
+        stop_words: Sequence[str] | None = None,
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
@@ -111,6 +112,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         self.patience = patience
         self.min_df = min_df
         self.max_words = max_words
+        self.stop_words = stop_words
         self.max_tokens = max_tokens
         self.tokenizer = tokenizer
         self.lowercase = lowercase
@@ -188,9 +190,8 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         weights = {
             name: torch.from_numpy(self.weights_[name]).to(torch_dtype) for name in ("output.weight", "output.bias")
         }
-        bounds = torch.from_numpy(np.concatenate([self.weights_["embedding"], self.weights_["subwords"]])).to(
-            torch_dtype
-        )
+        both = np.concatenate([self.weights_["embedding"], self.weights_["subwords"]])
+        bounds = torch.from_numpy(both).to(torch_dtype)
         table = torch.from_numpy(self.lookup_vectors(words)).to(torch_dtype)
         net = BagNet(table, weights, self.inverse_document_frequencies(words), bounds)
         return net, np.split(places, np.cumsum([len(ids) for ids in texts])[:-1]) if texts else []
@@ -211,14 +212,14 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         return net.trace(pack(local))
 
     def _read_with(self) -> Vocabulary:
-        return self.vocabulary_ if self.subwords is None else self._open_vocabulary()
+        return self._open_vocabulary() if self.reads_characters() else self.vocabulary_
+
+    def reads_characters(self) -> bool:
+        return self.subwords is not None
 
     def _open_vocabulary(self) -> OpenVocabulary:
-        cached: OpenVocabulary | None = self.__dict__.get("_cached_vocabulary")
-        if cached is None or cached.words is not self.vocabulary_.words:
-            known = self.vocabulary_
-            cached = OpenVocabulary(known.words, known.counts, known.documents)
-            self.__dict__["_cached_vocabulary"] = cached
+        cached = opened(self.vocabulary_, self.stop_set(), self.__dict__.get("_cached_vocabulary"))
+        self.__dict__["_cached_vocabulary"] = cached
         return cached
 
     def _ngram_range(self) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from textlrp.models.ngrams import count_kept
 from textlrp.models.options import TextInputs
 from textlrp.models.packing import Ids
 from textlrp.models.sparse_tape import padded_entries
-from textlrp.models.spelled_batch import SpelledBatch, spelled_of
+from textlrp.models.spelled_batch import SpelledBatch, not_in, occurrences_in, spelled_of
 from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.tfidf import joint_tfidf, words_kept_of
 from textlrp.models.torch_nets import bow_point
@@ -76,6 +76,9 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         Exponent of the inverse document frequency. 1 is TF-IDF, larger values give more weight to rare words.
     min_df : int, default=1
         A word must be in at least this many training documents to enter the vocabulary.
+    stop_words : sequence of str or None, default=None
+        As in :class:`CNNClassifier`. No n-gram contains them; for character n-grams, a blank takes their place. A
+        longer word that contains a stop word is another word, and is read with all its characters.
     max_words, max_tokens, tokenizer, lowercase, skip, class_weight, dtype, random_state
         As in :class:`CNNClassifier`.
 
@@ -121,7 +124,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if ngrams is None:
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        read = self.reader().ids_and_runs(documents, self.vocabulary_)
+        read = self.reader().ids_and_runs(documents, self.vocabulary_, without=self.stop_set())
         while block := list(islice(read, TEXTS_PER_COUNT)):
             counts = ngrams.counts([pieces for _, pieces in block])
             scores.append(self._linear(self._values([ids for ids, _ in block], counts, self.dtype)))
@@ -177,10 +180,11 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if ngrams is None:
             return super().scores_when_removed(batch, n, keep)
         ids, reading = batch.text(n), batch.readings[n]
+        spelled = keep & not_in(self.stop_set(), reading.forms)
         spans = reading.tokens.spans[reading.positions]
         texts = [
             joined_runs([reading.forms[place] for place in np.flatnonzero(kept).tolist()], following(spans[kept]))
-            for kept in keep
+            for kept in spelled
         ]
         return self._linear(self._values([ids[kept] for kept in keep], ngrams.counts(texts), self.dtype))
 
@@ -202,9 +206,9 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         ngrams = self._char_ngrams()
         if ngrams is None:
             return batch
-        words, spelled = [], []
+        words, spelled, stop_words = [], [], self.stop_set()
         for n, reading in enumerate(batch.readings):
-            found = ngrams.occurrences(reading.forms, following(reading.tokens.spans[reading.positions]))
+            found = occurrences_in(reading, ngrams, stop_words)
             spelled.append(found)
             covered, word_ids = found.covered(len(reading.forms)), batch.text(n)
             read = covered if self.analyzer == "char_wb" else covered | (word_ids > 0)

@@ -61,6 +61,7 @@ class BagOfWordsFeatures(TextClassifier):
         idf_power: float = 1.5,
         min_df: int = 1,
         max_words: int | None = None,
+        stop_words: Sequence[str] | None = None,
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
@@ -81,6 +82,7 @@ class BagOfWordsFeatures(TextClassifier):
         self.idf_power = idf_power
         self.min_df = min_df
         self.max_words = max_words
+        self.stop_words = stop_words
         self.max_tokens = max_tokens
         self.tokenizer = tokenizer
         self.lowercase = lowercase
@@ -130,7 +132,8 @@ class BagOfWordsFeatures(TextClassifier):
             tables = word_tables(vocabulary, weights, self.ngrams)
             blocks.append(feature_counts(occurrences(texts, tables, base), len(texts), tables))
         if self.analyzer != "word":
-            pieces = [runs for _, runs in self.reader().ids_and_runs(documents, vocabulary)]
+            read = self.reader().ids_and_runs(documents, vocabulary, without=self.stop_set())
+            pieces = [runs for _, runs in read]
             found, counts = CharNgrams.fit(pieces, *self._char_range(), self.min_df_char_ngrams)
             if not len(found) and self.analyzer == "char_wb":
                 raise DataError(
@@ -208,6 +211,9 @@ class BagOfWordsFeatures(TextClassifier):
             cached = (keys, CharNgrams.of(keys, *self._char_range()))
             self.__dict__["_cached_char_ngrams"] = cached
         return cached[1]
+
+    def reads_characters(self) -> bool:
+        return self.analyzer != "word"
 
     def _found(self, texts: Sequence[Ids], tables: Sequence[NDArray[np.int64]]) -> WordOccurrences:
         """All occurrences of word n-grams in N texts."""

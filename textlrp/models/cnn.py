@@ -76,6 +76,9 @@ class CNNClassifier(NetClassifier):
         A word must be in at least this many training documents to enter the vocabulary.
     max_words : int or None, default=None
         Largest size of the vocabulary. None: no limit.
+    stop_words : sequence of str or None, default=None
+        Words that the model must not use. It treats them as unknown words, which keep their place in the text and
+        have no relevance. Each must be one word for the tokenizer; ``lowercase`` applies to them too.
     max_tokens : int or None, default=None
         Number of words of each text used in training and prediction. None: all.
     tokenizer : str or callable, default="auto"
@@ -136,6 +139,7 @@ class CNNClassifier(NetClassifier):
         patience: int = 5,
         min_df: int = 2,
         max_words: int | None = None,
+        stop_words: Sequence[str] | None = None,
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
@@ -163,6 +167,7 @@ class CNNClassifier(NetClassifier):
         self.patience = patience
         self.min_df = min_df
         self.max_words = max_words
+        self.stop_words = stop_words
         self.max_tokens = max_tokens
         self.tokenizer = tokenizer
         self.lowercase = lowercase
@@ -226,10 +231,8 @@ class CNNClassifier(NetClassifier):
         model = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
         model.vocabulary_, model.classes_ = models[0].vocabulary_, models[0].classes_
         model.n_documents_ = models[0].n_documents_
-        model.weights_ = {
-            "embedding": net.table.numpy(),
-            **{name: weight.numpy() for name, weight in net.weights.items()},
-        }
+        weights = {"embedding": net.table, **net.weights}
+        model.weights_ = {name: weight.numpy() for name, weight in weights.items()}
         return model
 
     def widths_and_filters(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

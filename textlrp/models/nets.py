@@ -100,7 +100,7 @@ class NetClassifier(TextClassifier):
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that have a vector but are in no training document count 0 documents
-            vocabulary = vocabulary.extended(outside.words)
+            vocabulary = vocabulary.extended(outside.words, without=self.stop_set())
         ids = [vocabulary.ids(forms) for forms in words]
         with threads_for_training(sum(len(text[: self.train_tokens]) for text in ids)):
             start = self._starting_vectors(vocabulary, ids, outside, seed)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textlrp.errors import OptionError
-from textlrp.models.char_ngrams import CharOccurrences
-from textlrp.text.batches import Batch
+from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
+from textlrp.text.batches import Batch, Reading, following
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,3 +32,16 @@ def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:
             "Pass model.encode(texts)."
         )
     return batch.spelled
+
+
+def not_in(left_out: Collection[str], forms: Sequence[str]) -> NDArray[np.bool_]:
+    """Return (L,): whether each word is none of the words that are left out."""
+    return np.fromiter((form not in left_out for form in forms), np.bool_, len(forms))
+
+
+def occurrences_in(reading: Reading, ngrams: CharNgrams, left_out: Collection[str]) -> CharOccurrences:
+    """Return the occurrences of n-grams in a text as if a blank were in the place of each word that is left out."""
+    spans = reading.tokens.spans[reading.positions]
+    kept = np.flatnonzero(not_in(left_out, reading.forms))
+    found = ngrams.occurrences([reading.forms[place] for place in kept.tolist()], following(spans[kept]))
+    return found._replace(token=np.append(kept, -1)[found.token])  # -1 is an added blank

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, OptionError, must_be
 from textlrp.models.label_balance import label_weights
 from textlrp.models.options import check_flag, check_whole, is_whole
+from textlrp.models.stop_words import check_stop_words, report_stop_words, stop_forms
 from textlrp.records import Document
 from textlrp.text.encoding import Reader
 from textlrp.text.scripts import advice, spaceless
@@ -43,6 +44,7 @@ class TextOptions:
     max_tokens: int | None
     min_df: int
     max_words: int | None
+    stop_words: Sequence[str] | None = None
     class_weight: ClassWeight
     dtype: str
     random_state: Any
@@ -70,6 +72,17 @@ class TextOptions:
             self.__dict__["_cached_reader"] = cached
         return cached[1]
 
+    def stop_set(self) -> frozenset[str]:
+        """Return the ``stop_words`` in the form in which words are looked up."""
+        return stop_forms(tuple(self.stop_words or ()), bool(self.lowercase))
+
+    def reads_characters(self) -> bool:
+        """Whether the model reads words outside its vocabulary by their characters.
+
+        Then stop words are left out of each text that is read, and not only of the vocabulary.
+        """
+        return False
+
     def check_options(self) -> None:
         """Raise :class:`OptionError` if an option is out of its range."""
         if not isinstance(self.dtype, str) or self.dtype not in TORCH_DTYPES:
@@ -77,6 +90,7 @@ class TextOptions:
         check_whole("min_df", self.min_df, hint=self._hint("min_df"))
         for name in ("max_tokens", "max_words"):
             check_whole(name, getattr(self, name), none="no limit", hint=self._hint(name))
+        check_stop_words(self.stop_words)
         check_flag("lowercase", self.lowercase, self._hint("lowercase"))
         if not callable(self.skip) and not isinstance(self.skip, (str, Sequence)):
             raise OptionError(
@@ -119,12 +133,14 @@ class TextOptions:
         return np.asarray(weights, dtype=np.float64)
 
     def _build_vocabulary(self, words: list[list[str]]) -> Vocabulary:
-        """The vocabulary of the training texts; raises :class:`DataError` if ``min_df`` leaves no word."""
-        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
+        """The vocabulary of the training texts; raises :class:`DataError` if no word is left."""
+        stop_words = self.stop_set()
+        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words, without=stop_words)
         if not len(vocabulary):
+            listed = " or is in stop_words" if stop_words else ""
             raise DataError(
-                f"every word is in fewer than min_df={self.min_df} of the {len(words)} texts. Add texts, "
-                "or lower min_df."
+                f"every word is in fewer than min_df={self.min_df} of the {len(words)} texts{listed}. Add texts, "
+                f"{'shorten stop_words ' if stop_words else ''}or lower min_df."
             )
         return vocabulary
 
@@ -138,6 +154,7 @@ class TextOptions:
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=3)
+        report_stop_words(self.stop_set(), words, self.reader().tokenizer)
 
     def _warn_of_script(self, documents: Documents) -> None:
         """Warn in ``fit`` if the script of the texts needs other options."""

@@ -35,6 +35,8 @@ def fingerprint_of(model: TextClassifier) -> str:
     The hash is cached while the fitted attributes are the same objects and the options are equal.
     """
     options = {name: plain_option(getattr(model, name)) for name in sorted(model.scoring_options)}
+    if model.reads_characters() and (left_out := model.stop_set()):  # otherwise the vocabulary is without them
+        options["stop_words"] = sorted(left_out)
     fitted = (model.vocabulary_, model.classes_, *(model.weights_[name] for name in sorted(model.weights_)))
     cached: _Fingerprint | None = model.__dict__.get("_cached_fingerprint")
     if cached is None or not cached.is_of(fitted, options):

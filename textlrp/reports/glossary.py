@@ -61,6 +61,14 @@ TERMS: dict[str, str] = {
     "the second score.",
     "words of each class": "Words with the largest relevance, summed over the documents that are explained for the "
     "class.",
+    "group": "Documents of one predicted class whose prediction rests on the same few words.",
+    "leading words": "The words of a group with the largest shares of the supporting relevance.",
+    "share of relevance": "The relevance of a word that supports the class, divided by that of all such words; the "
+    "mean over the documents of the group.",
+    "suspicion": "From 0 to 1: how much the model relies on the leading words, and how little they look like the "
+    "topic. It ranks groups; it is no verdict.",
+    "z": "How far the share of the class, among the documents that contain a word, is above its share in the corpus, "
+    "in standard deviations.",
     "document map": "Documents as points, close together if similar words drove their predictions.",
     "normalized relevance": "Relevance divided by the sum of all |relevance| of the document, so that methods of "
     "different scale can be compared.",
@@ -113,6 +121,10 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
     "list": (
         *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",
         "most confident", "words of each class", "document map", "deletion curve",
+    ),
+    "shortcuts": (
+        *_EVERY_PAGE, "full color", "unknown word", "accuracy", "group", "leading words", "share of relevance",
+        "suspicion", "z",
     ),
     "comparison": (*_EVERY_PAGE, "full color", "normalized relevance", "distance", *_COMPARED, "accuracy"),
     "gallery": (*_EVERY_PAGE, "full color", "contrast", *_COMPARED),

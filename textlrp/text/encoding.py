@@ -5,7 +5,7 @@ Open this module to see which words of a text a model reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any, TypeVar
@@ -74,11 +74,14 @@ class Reader:
             yield from block.ids()
 
     def ids_and_runs(
-        self, documents: Iterable[Document | str], vocabulary: Vocabulary
+        self, documents: Iterable[Document | str], vocabulary: Vocabulary, *, without: Collection[str] = ()
     ) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
-        """Yield the ids of each text as :meth:`ids_of_all` does, and its words, with adjacent words joined."""
+        """Yield the ids of each text as :meth:`ids_of_all` does, and its words, with adjacent words joined.
+
+        The joined words are those not in ``without``.
+        """
         for _, block in self._blocks(documents, vocabulary):
-            yield from zip(block.ids(), block.runs(), strict=True)
+            yield from zip(block.ids(), block.runs(without), strict=True)
 
     def encode(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Batch:
         """Return the batch of some texts: ``encode_readings(read_all(documents), vocabulary)``, but faster."""
@@ -161,10 +164,16 @@ class _Block:
         words = self.found.forms[self.positions].tolist()
         return [words[start:end] for start, end in pairwise(self.reads)]
 
-    def runs(self) -> list[list[str]]:
-        """Return the words of each text, with adjacent words joined to one string."""
-        all_spans = self.per_word(self.found.spans[self.positions])
-        return [joined_runs(words, following(spans)) for words, spans in zip(self.words(), all_spans, strict=True)]
+    def runs(self, without: Collection[str] = ()) -> list[list[str]]:
+        """Return the words of each text that are not in ``without``, with adjacent words joined to one string."""
+        found, all_words = list[list[str]](), self.words()
+        for words, spans in zip(all_words, self.per_word(self.found.spans[self.positions]), strict=True):
+            kept = [place for place, word in enumerate(words) if word not in without] if without else None
+            if kept is None or len(kept) == len(words):
+                found.append(joined_runs(words, following(spans)))
+            else:
+                found.append(joined_runs([words[place] for place in kept], following(spans[kept])))
+        return found
 
     def ids(self) -> list[NDArray[np.int64]]:
         """Return the ids (L,) of the words of each text."""

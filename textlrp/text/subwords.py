@@ -78,12 +78,16 @@ class RecentWords:
 class OpenVocabulary(Vocabulary):
     """A vocabulary in which unknown words have ids too, from ``UNKNOWN_FROM`` on, with 0 training documents.
 
-    ``recent`` maps the ids of unknown words that were looked up recently back to the words.
+    The words in ``closed`` stay unknown, with the id 0. ``recent`` maps the ids of unknown words that were looked up
+    recently back to the words.
     """
 
+    closed: frozenset[str] = frozenset()
     recent: RecentWords = field(default_factory=RecentWords, init=False)
 
     def id(self, word: str) -> int:
+        if word in self.closed:
+            return PADDING
         known = self._ids.get(word, PADDING)
         if known:
             return known
@@ -96,3 +100,10 @@ class OpenVocabulary(Vocabulary):
 
     def counts_of(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
         return self._counts[np.where(ids < UNKNOWN_FROM, ids, PADDING)]
+
+
+def opened(known: Vocabulary, closed: frozenset[str], earlier: OpenVocabulary | None = None) -> OpenVocabulary:
+    """Return the open vocabulary of these words, which is ``earlier`` if that has the same words."""
+    if earlier is not None and earlier.words is known.words and earlier.closed == closed:
+        return earlier
+    return OpenVocabulary(known.words, known.counts, known.documents, closed)

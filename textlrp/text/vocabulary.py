@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -50,12 +50,18 @@ class Vocabulary:
 
     @classmethod
     def build(
-        cls, forms_of_documents: Iterable[Sequence[str]], *, min_df: int = 1, max_words: int | None = None
+        cls,
+        forms_of_documents: Iterable[Sequence[str]],
+        *,
+        min_df: int = 1,
+        max_words: int | None = None,
+        without: Collection[str] = (),
     ) -> Vocabulary:
         """Build a vocabulary from the words of some documents, most frequent words first, ties in alphabetical order.
 
         The frequency is the number of documents with the word. Words in fewer than ``min_df`` documents are omitted;
-        at most ``max_words`` words are kept. Raises :class:`OptionError` if either is below 1.
+        at most ``max_words`` words are kept, and none of ``without``. Raises :class:`OptionError` if either number is
+        below 1.
         """
         for name, value in (("min_df", min_df), ("max_words", max_words)):
             if value is not None and value < 1:
@@ -64,17 +70,22 @@ class Vocabulary:
         documents = 0
         for documents, forms in enumerate(forms_of_documents, 1):  # noqa: B007
             frequencies.update(set(forms))
+        for word in without:
+            frequencies.pop(word, None)
         kept = [(word, count) for word, count in frequencies.items() if count >= min_df]
         kept.sort(key=lambda pair: (-pair[1], pair[0]))
         kept = kept[:max_words]
         return cls(tuple(word for word, _ in kept), np.array([count for _, count in kept], dtype=np.int32), documents)
 
-    def extended(self, words: Iterable[str]) -> Vocabulary:
+    def extended(self, words: Iterable[str], *, without: Collection[str] = ()) -> Vocabulary:
         """Return this vocabulary with further ``words`` at the end, each with 0 training documents.
 
         Words with a line break or a lone surrogate are omitted: no token contains one, and they cannot be stored.
+        Words that are read as one of ``without`` are omitted too.
         """
         more = tuple(word for word in dict.fromkeys(words) if word not in self._ids and not _UNSTORED.search(word))
+        if without:
+            more = tuple(word for word in more if visible(word) not in without)
         return Vocabulary(self.words + more, np.append(self.counts, np.zeros(len(more), np.int32)), self.documents)
 
     def __len__(self) -> int:

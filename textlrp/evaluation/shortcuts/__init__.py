@@ -1,0 +1,1 @@
+"""Find the shortcuts that a model takes: groups of documents whose prediction rests on the same few words."""
