@@ -9,6 +9,7 @@ import numpy as np
 
 from textlrp.files.written_file import atomic_file
 from textlrp.reports.charts.figures import deletion_figure, map_figure, neighbors_figure
+from textlrp.reports.evaluation.vectors_section import vectors_claim
 
 ACCURACY = {"BoW/SVM": 80.10, "CNN1": 79.79, "CNN2": 80.19, "CNN3": 79.75}
 EW, SA_EW, LRP, SA = "LRP, element-wise", "squared gradient, element-wise", "LRP", "squared gradient"
@@ -89,17 +90,19 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "## Explanatory power index",
         "",
         "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI) at the best K; mean and "
-        "standard deviation (sd) over ten random splits.",
+        "standard deviation (sd) over ten random splits. The last column is the paired difference from TF-IDF, whose "
+        "weights need no explanation, in **bold** if it is significant (paired permutation test, 5% level, Holm "
+        "correction for all weightings of a model).",
         "",
-        "| model | weighting | reported | ours (sd), best K |",
-        "|---|---|---|---|",
+        "| model | weighting | reported | ours (sd), best K | difference from TF-IDF |",
+        "|---|---|---|---|---|",
     ]
     for name, found in results.items():
         for row in _vectors(found):
             reported = POWER.get((name, row["weighting"]))
             yield (
                 f"| {name} | {row['weighting']} | {'–' if reported is None else f'{reported:.4f}'} | "
-                f"{row['epi']:.4f} ({row['sd']:.4f}), {row['k']} |"
+                f"{row['epi']:.4f} ({row['sd']:.4f}), {row['k']} | {_from_tfidf(row)} |"
             )
     main = results["CNN2"]["vectors"]
     yield from _orders(results)
@@ -110,6 +113,14 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
     for number, one_map in enumerate(main["maps"]):
         title = f"Documents on the first two principal components of their vectors ({one_map['weighting']}), CNN2"
         yield from _figure(folder, f"map{number}", map_figure(one_map, uid=f"map{number}"), title)
+
+
+def _from_tfidf(row: Results) -> str:
+    found = (row.get("differences") or {}).get("epi")
+    if found is None:
+        return "–"
+    shown = f"{found['difference']:+.4f}"
+    return f"**{shown}**" if found["verdict"].startswith("significantly") else shown
 
 
 def _vectors(found: Results) -> Sequence[Results]:
@@ -131,7 +142,9 @@ def _orders(results: Mapping[str, Results]) -> Iterator[str]:
             for before, after in pairwise(chain)
             if rows[after]["epi"] >= rows[before]["epi"]
         ]
-        yield f"- {name}: " + (f"not the paper's order: {'; '.join(broken)}." if broken else "the paper's order.")
+        claim = "".join(word.text for word in vectors_claim(found["vectors"]))
+        order = f"not the paper's order: {'; '.join(broken)}." if broken else "the paper's order."
+        yield f"- {name}: {order} {claim}".rstrip()
 
 
 def _above(upper: Results, lower: Results) -> str:
@@ -146,7 +159,8 @@ def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "",
         "Area under the accuracy curve over 50 deleted words. For correctly classified documents lower is better, "
         "for incorrectly classified documents higher. Parentheses contain the paired difference from LRP's area and "
-        "its 95% interval, in **bold** if it is significant (the interval excludes 0, with at least 20 documents). "
+        "its 95% interval, in **bold** if it is significant (paired permutation test with at least 20 documents, 5% "
+        "level, Holm correction for all methods of a table). "
         "“random” is the mean over ten random orders for CNN2, over three for the other models.",
     ]
     for name, found in results.items():
@@ -180,7 +194,7 @@ def _areas(protocols: Sequence[Results]) -> Iterator[str]:
             cell = f"{protocol['curves'][row]['area']:.4f}"
             different = {each["method"]: each for each in protocol["differences"]}.get(curve["method"])
             if different is not None:
-                low, high = different["interval"]
+                low, high = different["interval"] or (different["difference"],) * 2
                 shown = f"{different['difference']:+.4f}: {low:+.4f} to {high:+.4f}"
                 cell += f" (**{shown}**)" if different["verdict"].startswith("significantly") else f" ({shown})"
             cells.append(cell)
@@ -274,8 +288,8 @@ def _figure(folder: Path, name: str, svg: str, title: str) -> Iterator[str]:
     yield from [f"{title}:", "", f"![{title}]({folder.name}/{name}.svg)", ""]
 
 
-def _interval(bounds: Sequence[float]) -> str:
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "all equal" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def _safe(text: str) -> str:

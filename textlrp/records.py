@@ -25,6 +25,9 @@ STARTS = ("score", "centered")
 BEFORE_SOFTMAX = "score before softmax"
 """What the scores of most models are, in words."""
 
+MIN_DOCUMENTS = 20
+"""Documents that a verdict or a shown interval needs: with fewer, a bootstrap interval is not reliable."""
+
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toys import LABELS, TEXTS, fitted, learner
 
 from textlrp.errors import DataError
@@ -18,6 +20,7 @@ from textlrp.evaluation.deletion import (
     document_areas,
     protocol_documents,
     protocol_results,
+    steps_as_in_training,
     still_correct,
 )
 from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
@@ -136,7 +139,7 @@ def test_deletion_order_has_only_known_words_and_ties_in_text_order() -> None:
 
 def test_differences_are_paired() -> None:
     left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
-    assert area_difference(left, left) == (0.0, (0.0, 0.0), 3, False)
+    assert area_difference(left, left)[:4] == (0.0, (0.0, 0.0), 3, False)
     assert area_difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
     found = area_difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
     assert found.difference == pytest.approx(0)
@@ -150,10 +153,16 @@ def test_results_contain_the_verdict_and_the_number_of_documents(documents: int,
     # lower is better: random deletion does not change the prediction
     correct = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
     found = protocol_results(DELETION_PROTOCOLS[0], correct, reference="LRP")
-    assert found["differences"][0] | {"difference": 0, "interval": 0} == {
-        "method": "random", "against": "LRP", "difference": 0, "interval": 0, "documents": documents,
-        "verdict": expected,
+    difference = found["differences"][0]
+    assert {name: difference[name] for name in ("method", "against", "documents", "verdict")} == {
+        "method": "random", "against": "LRP", "documents": documents, "verdict": expected
     }  # fmt: skip
+    few = documents < 20
+    assert all((difference[name] is None) == few for name in ("interval", "p_value", "p_corrected", "effect_size"))
+    lrp, random = found["curves"]
+    assert all((each[name] is None) == few for each in (lrp, random) for name in ("low", "high"))
+    assert (lrp["interval"] is None) == few
+    assert random["interval"] is None  # the area is 1 in every document
 
 
 def test_a_group_without_documents_has_no_curves() -> None:
@@ -202,3 +211,27 @@ def test_corpora_without_usable_labels_raise_errors() -> None:
         score_corpus(Sentiment(), [])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no label of the corpus is a class of the model"):
         score_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]
+
+
+def test_the_steps_as_in_training_are_a_share_of_the_words_of_each_document() -> None:
+    known = np.array([100] * 90 + [200] * 110)
+    # a fifth of 100 words is 20, of 200 words 40; a tenth of 3 words is none
+    assert steps_as_in_training(known, 0.2) == {"word_dropout": 0.2, "steps": 20, "half": 40}
+    assert steps_as_in_training(np.array([3] * 4 + [100] * 96), 0.2)["steps"] == 20  # 4% are shorter
+    assert steps_as_in_training(np.array([3] * 6 + [100] * 94), 0.2) is None
+    assert steps_as_in_training(np.full(9, 15), 0.4) == {"word_dropout": 0.4, "steps": 6, "half": 6}
+    assert steps_as_in_training(known, 0.0) is None
+    assert steps_as_in_training(np.zeros(0, dtype=int), 0.2) is None
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=40), st.floats(0.01, 0.6))
+def test_95_percent_of_the_documents_are_within_the_share(known: list[int], word_dropout: float) -> None:
+    def within(steps: int) -> Any:
+        return np.mean([steps <= word_dropout * n + 1e-9 for n in known])
+
+    found = steps_as_in_training(np.array(known), word_dropout)
+    steps, half = (0, None) if found is None else (found["steps"], found["half"])
+    assert within(steps + 1) < 0.95
+    assert steps == 0 or within(steps) >= 0.95
+    assert half is None or within(half) >= 0.5 > within(half + 1)

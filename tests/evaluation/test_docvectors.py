@@ -10,8 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from toys import LABELS, TEXTS, fitted, scrambled
 
 from textlrp.errors import DataError, ModelError
-from textlrp.evaluation.docvectors import document_vectors, explanatory_power, map_positions_of, weightings_of
+from textlrp.evaluation.docvectors import document_vectors, map_positions_of, weightings_of
 from textlrp.evaluation.measured_corpus import score_corpus
+from textlrp.evaluation.neighbor_accuracy import explanatory_power
 from textlrp.explainers.explain import explain
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document
@@ -147,6 +148,16 @@ def test_the_vote_is_scikit_learns() -> None:
             model = KNeighborsClassifier(k, metric="cosine").fit(unit[known], labels[known])
             expected[split, k - 1] = model.score(unit[held_out], labels[held_out])
     np.testing.assert_allclose(found.accuracy, expected.mean(axis=0))
+    # the values of the documents at the best K: nan for those that both splits know
+    again, times, right = np.random.default_rng(5), np.zeros(60), np.zeros(60)
+    for _ in range(2):
+        order = again.permutation(60)
+        known, held_out = order[:30], order[30:]
+        predicted = KNeighborsClassifier(found.k, metric="cosine").fit(unit[known], labels[known]).predict(unit)
+        times[held_out] += 1
+        right[held_out] += (predicted == labels)[held_out]
+    assert np.isnan(found.values).sum() == (times == 0).sum() > 0
+    np.testing.assert_allclose(found.values[times > 0], (right / np.maximum(times, 1))[times > 0])
 
 
 def test_documents_without_a_known_word_are_not_the_neighbors_of_others() -> None:

@@ -13,12 +13,13 @@ from toys import LABELS, TEXTS, learner
 
 from textlrp.cli import main
 from textlrp.errors import DataError, MissingExtraError, OptionError, RuleError, StoppedError
+from textlrp.evaluation.label_errors import RANKINGS
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running import evaluate_corpus as evaluating
 from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.kept_stages import Stages
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, RETRAINING
 from textlrp.evaluation.running.plan import EvaluationPlan, default_methods, make_plan
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
@@ -47,7 +48,7 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert "<script" not in page
     assert results["accuracy"] == model.score(TEXTS, LABELS)
     # the plan has no rationales and no other models
-    assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability"}
+    assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability", *RETRAINING}
     titles = [spec.title for spec in default_methods(model)]
     first = results["deletion"]["protocols"][0]
     assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]
@@ -209,7 +210,7 @@ def test_rationales_only_need_no_corpus(model: Any, tmp_path: Path, capsys: pyte
     assert verdicts == {"too few documents"}
     assert not {"deletion", "eraser", "words", "pointing"} & results.keys()
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "too few (n=2)" in page
+    assert "too few documents (n=2)" in page
     assert "2 rows of the file skipped" in page
     assert any("Baseline tf × log ratio: not measured" in note for note in results["notes"])
 
@@ -295,3 +296,27 @@ def test_a_missing_extra_is_reported_before_anything_is_measured(model: Any, mon
     monkeypatch.setitem(sys.modules, "lime.lime_base", None)
     with pytest.raises(MissingExtraError, match="baselines"):
         make_plan(model, slow=True)
+
+
+def test_planted_errors_are_measured_only_if_they_are_named(model: Any, tmp_path: Path) -> None:
+    documents = [Document(f"{copy}-{each.id}", each.text, each.label) for copy in range(2) for each in DOCUMENTS]
+    lines: list[str] = []
+    plan = make_plan(model, measures=["planted-errors"])
+    found = evaluate(model, documents, tmp_path / "out", plan=plan, log=lines.append)["planted-errors"]
+    assert (found["documents"], found["planted"], found["folds"]) == (48, 2, 5)
+    assert [row["method"] for row in found["rows"]] == list(RANKINGS)
+    # two planted errors are too few for an interval and a verdict
+    assert {row["auroc_interval"] for row in found["rows"]} == {None}
+    verdicts = [row["differences"]["precision"]["verdict"] for row in found["rows"][1:]]
+    assert verdicts == ["too few documents"] * 4
+    assert any("trains the model 5 times on 38 documents" in line for line in lines)
+
+
+def test_label_errors_are_the_documents_with_another_prediction(model: Any, tmp_path: Path) -> None:
+    wrong = [Document("wrong", TEXTS[0], LABELS[-1]), *DOCUMENTS]
+    plan = make_plan(model, measures=["errors"])
+    found = evaluate(model, wrong, tmp_path / "out", plan=plan)["errors"]
+    incorrect = [each for each in wrong if model.predict([each.text])[0] != each.label]
+    assert {row["document_id"] for row in found["rows"]} == {each.id for each in incorrect}
+    assert found["incorrect"] == len(incorrect)
+    assert all(row["margin"] < 0 and row["given"] != row["predicted"] for row in found["rows"])

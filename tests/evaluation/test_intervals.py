@@ -12,6 +12,7 @@ from textlrp.evaluation.intervals import (
     bootstrap_band,
     bootstrap_interval,
     bootstrap_means,
+    kept_interval,
     paired_difference,
     paired_interval,
 )
@@ -91,8 +92,10 @@ def test_a_verdict_needs_enough_documents_and_an_interval_without_zero():
     assert paired_difference(noise, noise).verdict("lower") == "no significant difference"  # equal in every document
     assert above.results("higher") == {
         "difference": above.difference, "interval": [*above.interval], "documents": MIN_DOCUMENTS,
+        "p_value": above.p_value, "p_corrected": above.p_value, "effect_size": above.effect_size,
         "verdict": "significantly better",
     }  # fmt: skip
+    assert above.p_value < 0.001
 
 
 @every("better", ["higher", "lower"])
@@ -100,11 +103,24 @@ def test_a_verdict_needs_enough_documents_and_an_interval_without_zero():
 def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
     noise = np.random.default_rng(size).normal(size=size)
     for values in (noise + 99, noise - 99, noise, np.zeros(size)):
-        assert paired_difference(values, np.zeros(size)).verdict(better) == "too few documents"
+        found = paired_difference(values, np.zeros(size))
+        assert found.results(better) == {
+            "difference": found.difference, "interval": None, "documents": size, "p_value": None,
+            "p_corrected": None, "effect_size": None, "verdict": "too few documents",
+        }  # fmt: skip
+
+
+def test_an_interval_is_kept_only_if_there_are_enough_documents():
+    assert kept_interval((1.0, 2.0), MIN_DOCUMENTS - 1) is None
+    assert kept_interval((1.0, 2.0), MIN_DOCUMENTS) == [1.0, 2.0]
+    assert kept_interval(bootstrap_interval([0.1] * 50), 50) is None  # equal values: the interval has no width
 
 
 def test_a_difference_that_is_the_same_in_every_document_gets_no_verdict():
-    assert paired_difference(np.ones(50), np.zeros(50)).verdict("higher") == "too few documents"
+    same = "same difference in every document"
+    assert paired_difference(np.ones(50), np.zeros(50)).verdict("higher") == same
+    tenths = np.arange(50) / 10
+    assert paired_difference(tenths + 0.3, tenths).verdict("higher") == same  # equal but for rounding
     assert paired_difference([1] * 49 + [0.9], np.zeros(50)).verdict("higher") == "significantly better"
 
 

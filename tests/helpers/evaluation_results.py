@@ -73,10 +73,14 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
                 "sufficiency_interval": around(0.08 / good, 0.006),
                 "quantity": "probability",
                 "documents": 500,
+                "differences": {
+                    "comprehensiveness": difference_to(0.42 * (good - 1), 500),
+                    "sufficiency": difference_to(0.08 * (1 / good - 1), 500),
+                },
             }
             for title, *_, good in METHODS
         ],
-        "vectors": {"splits": 10, "rows": neighbors(random), "maps": maps(documents, random)},
+        "vectors": {"splits": 10, "against": "TF-IDF", "rows": neighbors(random), "maps": maps(documents, random)},
         "pointing": {
             "hybrids": 1000,
             "discarded": 30,
@@ -88,6 +92,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
                     "interval": around(0.91 * good**0.5 if title != "occlusion" else 0.9, 0.018),
                     "hits": int(970 * 0.91 * good**0.5),
                     "counted": 970,
+                    "differences": {"accuracy": difference_to(0.91 * (good**0.5 - 1), 970)},
                 }
                 for title, *_, good in METHODS[:7]
             ]
@@ -122,6 +127,47 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             {"cause": "stabilizer", "step": "convolution", "mean_share": 0.00002, "largest_share": 0.0004},
             {"cause": "ignored", "step": "embedding", "mean_share": 0.004, "largest_share": 0.09},
         ],
+        "errors": {
+            "documents": documents,
+            "incorrect": 1400,
+            "method": METHODS[0][0],
+            "ranking": "margin",
+            "rows": [
+                {
+                    "position": 10 * n,
+                    "document_id": f"test/{LABELS[n]}/5000{n}",
+                    "given": LABELS[n],
+                    "predicted": LABELS[n + 3],
+                    "margin": n - 4.2,
+                    "suspicion": 4.2 - n,
+                    "opposing": [{"word": "orbit", "relevance": -1.25}, {"word": "moon", "relevance": -0.5}],
+                    "supporting": [{"word": "engine", "relevance": 0.75}],
+                }
+                for n in range(4)
+            ],
+        },
+        "planted-errors": {
+            "documents": documents,
+            "share": 0.05,
+            "planted": 376,
+            "folds": 5,
+            "definitions": {"margin": "a minus b"},
+            "rows": [
+                {
+                    "method": name,
+                    "auroc": 0.97 - n / 100,
+                    "precision": 0.66 - n / 50,
+                    "auroc_interval": around(0.97 - n / 100, 0.01),
+                    "precision_interval": around(0.66 - n / 50, 0.03),
+                }
+                | (
+                    {"differences": {"auroc": difference_to(-n / 100, 376), "precision": difference_to(-n / 50, 376)}}
+                    if n
+                    else {}
+                )
+                for n, name in enumerate(("margin", "self-confidence", "net relevance"))
+            ],
+        },
     }
     return results | changed
 
@@ -156,7 +202,7 @@ def rationales_level(by: str, size: float) -> dict[str, Any]:
                     name: {
                         "difference": size * whole * (good - 1),
                         "interval": around(size * whole * (good - 1), 0.02),
-                        "documents": 22,
+                        **tested(22),
                         "verdict": verdict_of(size * whole * (good - 1), 0.02),
                     }
                     for name, whole in RATIONALES.items()
@@ -172,6 +218,19 @@ def around(value: float, half: float) -> list[float]:
 
 
 TOO_FEW = "too few documents"
+
+
+def tested(documents: int) -> dict[str, Any]:
+    """The parts of a paired difference that a page shows next to the verdict."""
+    enough = documents >= 20
+    p_values = {"p_value": 0.0004 if enough else None, "p_corrected": 0.0032 if enough else None}
+    return {"documents": documents, **p_values, "effect_size": 0.42 if enough else None}
+
+
+def difference_to(value: float, documents: int, half: float = 0.01) -> dict[str, Any]:
+    return {
+        "difference": value, "interval": around(value, half), **tested(documents), "verdict": verdict_of(value, half)
+    }  # fmt: skip
 
 
 def verdict_of(difference: float, half: float, better: str = "higher") -> str:
@@ -209,8 +268,8 @@ def protocol(
             "method": curve["method"],
             "against": first["method"],
             "difference": curve["area"] - first["area"],
-            "interval": around(curve["area"] - first["area"], 0.007),
-            "documents": documents,
+            "interval": around(curve["area"] - first["area"], 0.007) if documents >= 20 else None,
+            **tested(documents),
             "verdict": verdict_of(curve["area"] - first["area"], 0.007, better) if documents >= 20 else TOO_FEW,
         }
         for curve in curves[1:]
@@ -218,6 +277,7 @@ def protocol(
     return {
         "name": name, "title": title, "mode": mode, "documents": documents, "better": better,
         "curves": curves, "differences": differences,
+        **({"as_in_training": {"word_dropout": 0.2, "steps": 21, "half": 34}} if mode == "zero" else {}),
     }  # fmt: skip
 
 
@@ -242,6 +302,7 @@ def neighbors(random: np.random.Generator) -> list[dict[str, Any]]:
                 "neighbors": count.tolist(),
                 "accuracy": accuracy.tolist(),
                 "accuracy_sd": (0.004 + 0.001 * random.random(20)).tolist(),
+                **({} if weighting == "TF-IDF" else {"differences": {"epi": difference_to(epi - 0.6816, 7532)}}),
             }
         )
     return rows

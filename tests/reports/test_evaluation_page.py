@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError, OptionError
+from textlrp.reports.charts.figures import deletion_figure
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding
 from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
-from textlrp.reports.evaluation.tables import Sentence, difference_cells, duration, share_text
+from textlrp.reports.evaluation.tables import TEST, Sentence, difference_cells, duration, p_text, share_text
+from textlrp.reports.evaluation.vectors_section import vectors_claim
 
 PARTS = (
     "deletion",
@@ -28,6 +30,8 @@ PARTS = (
     "sanity",
     "stability",
     "ledger",
+    "errors",
+    "planted-errors",
     "methods",
 )
 
@@ -98,7 +102,7 @@ def test_every_measure_is_explained_and_sourced() -> None:
     text = said(whole())
     for source in ("Arras et al.", "DeYoung et al.", "Poerner, Roth, Schütze", "Adebayo et al.", "Bach et al."):
         assert source in text
-    assert text.count("Better: ") == 8
+    assert text.count("Better: ") == 9
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:
@@ -115,7 +119,8 @@ def test_areas_have_intervals_and_verdicts() -> None:
             "-", "−"
         )
     assert (
-        "▲ significantly better or ▼ significantly worse than LRP epsilon: the 95% paired bootstrap interval" in text
+        "▲ significantly better or ▼ significantly worse than LRP epsilon, ≈ no significant difference: paired"
+        in text
     )
     occlusion = next(d for d in first["differences"] if d["method"] == "occlusion")
     assert f"−{-occlusion['difference']:.3f}" in text
@@ -127,7 +132,8 @@ def test_areas_have_intervals_and_verdicts() -> None:
         ("significantly better", "▲ better"),
         ("significantly worse", "▼ worse"),
         ("no significant difference", "≈ not significant"),
-        ("too few documents", "too few (n=3)"),
+        ("too few documents", "too few documents (n=3)"),
+        ("same difference in every document", "same difference in every document (n=3)"),
         (None, "–"),
     ],
 )
@@ -139,8 +145,8 @@ def test_a_verdict_is_taken_from_the_results_and_not_from_the_interval(verdict: 
 def test_three_documents_get_no_verdict() -> None:
     protocols = [protocol("correct", "correctly classified documents", 3, np.random.default_rng(0))]
     text = said(evaluation_page({"deletion": {"protocols": protocols}}))
-    assert "Compared with LRP epsilon (paired bootstrap, 95%): too few documents (n=3) for a verdict: LRP gam" in text
-    assert text.count("too few (n=3)") > len(METHODS)
+    assert f"Compared with LRP epsilon ({TEST}): too few documents (n=3): LRP gamma, gradient × input" in text
+    assert text.count("too few documents (n=3)") > len(METHODS)
     assert not re.search("[▲▼] (better|worse)", text)
 
 
@@ -154,8 +160,7 @@ def test_methods_are_compared_without_random_and_reversed() -> None:
     ]  # fmt: skip
     protocol: dict[str, Any] = {"better": "lower", "differences": differences}
     assert plain(comparison_finding(protocol)) == (
-        "Compared with A (paired bootstrap, 95%): significantly better: C; significantly worse: B; "
-        "no significant difference: D."
+        f"Compared with A ({TEST}): significantly better: C; significantly worse: B; no significant difference: D."
     )
     assert comparison_finding({"better": "lower", "differences": differences[3:]}) == ()
     assert comparison_finding({"better": "lower", "differences": None}) == ()
@@ -355,3 +360,81 @@ def test_numbers_of_numpy_are_numbers() -> None:
     results["pointing"]["rows"][0]["accuracy"] = np.float32(0.5)
     results["vectors"]["maps"][0]["x"] = np.asarray(results["vectors"]["maps"][0]["x"])
     assert "50.0%" in said(evaluation_page(results))
+
+
+def test_the_verdict_has_the_corrected_p_value_and_the_effect_size() -> None:
+    difference = {
+        "difference": -0.5, "interval": [-0.6, -0.4], "documents": 40, "p_value": 0.001, "p_corrected": 0.0043,
+        "effect_size": -1.234, "verdict": "significantly worse",
+    }  # fmt: skip
+    assert difference_cells(difference)[2].note == "p = 0.0043, d = −1.23"
+    assert difference_cells(difference | {"effect_size": None})[2].note == "p = 0.0043"
+    few = difference | {"p_corrected": None, "effect_size": None, "interval": None, "verdict": "too few documents"}
+    assert [cell.text for cell in difference_cells(few)][1:] == ["–", "too few documents (n=40)"]
+    assert difference_cells(few)[2].note == ""
+
+
+@every("value, text", [(1.0, "1.00"), (0.1234, "0.12"), (0.0456, "0.046"), (0.00432, "0.0043"), (1e-5, "0.0001")])
+def test_p_values_have_two_significant_digits(value: float, text: str) -> None:
+    assert p_text(value) == text
+
+
+def test_intervals_of_few_documents_are_not_shown() -> None:
+    eraser = make_results()["eraser"][:1]
+    few = [row | {"documents": 3, "comprehensiveness_interval": None, "sufficiency_interval": None} for row in eraser]
+    assert said(evaluation_page({"eraser": few})).count("too few (n=3)") == 2
+    equal = [row | {"comprehensiveness_interval": None} for row in eraser]
+    assert said(evaluation_page({"eraser": equal})).count("all equal (n=500)") == 1
+    assert "too few" not in said(evaluation_page({"eraser": eraser})).replace("Fewer", "")
+
+
+def claim(verdict: str, **changed: Any) -> str:
+    difference = {"verdict": verdict, "documents": 12} | changed
+    rows = [{"weighting": "LRP", "epi": 0.8, "differences": {"epi": difference}}, {"weighting": "TF-IDF", "epi": 0.7}]
+    return plain(vectors_claim({"against": "TF-IDF", "rows": rows}))
+
+
+def test_no_claim_is_made_where_tfidf_does_as_well() -> None:
+    evidence = "So the EPI is no evidence for the explanations of this model."
+    better = claim("significantly better")
+    assert better == "LRP weights represent the classes significantly better than TF-IDF weights, which need no " + (
+        "explanation."
+    )
+    as_well = claim("no significant difference")
+    assert as_well == f"TF-IDF weights, which need no explanation, do as well as LRP weights. {evidence}"
+    assert claim("significantly worse").endswith(f"do significantly better than LRP weights. {evidence}")
+    assert claim("too few documents") == "No comparison of LRP with TF-IDF: too few documents (n=12)."
+    assert claim("None") == ""
+    text = said(whole())
+    assert text.count("LRP element-wise weights represent the classes significantly better than TF-IDF") == 2
+
+
+def test_the_part_of_a_curve_that_is_as_in_training_is_shaded_and_explained() -> None:
+    results = make_results()["deletion"]
+    text = said(evaluation_page({"deletion": results}))
+    assert "Shaded: up to 21 words. In training, 20.0% of the words of each text were replaced" in text
+    assert "21 deleted words are at most this share in 95% of the documents, 34 in half of them." in text
+    assert text.count("Shaded: up to 21 words") == 3  # not removal and insertion
+    svg = deletion_figure(results["protocols"][0], uid="u")
+    assert "Shaded up to 21 words deleted: as in training." in svg
+    assert ">as in training</text>" in svg
+    for each in results["protocols"]:
+        each.pop("as_in_training", None)
+    assert "haded" not in evaluation_page({"deletion": results})
+
+
+def test_label_errors_have_labels_and_the_words_that_oppose_them() -> None:
+    text = said(evaluation_page({"errors": make_results()["errors"]}))
+    assert "The prediction is not the given label for 1,400 of 7,532 documents. The 4 with the largest" in text
+    row = f"test/{LABELS[0]}/50000 {LABELS[0]} {LABELS[3]} −4.20 orbit −1.25, moon −0.50 engine +0.75"
+    assert row in text
+    none = {"documents": 9, "incorrect": 0, "rows": []}
+    assert "Not measured" in said(evaluation_page({"errors": none}))
+
+
+def test_planted_errors_are_compared_with_the_margin() -> None:
+    text = said(evaluation_page({"planted-errors": make_results()["planted-errors"]}))
+    assert "5.0% of the documents get a random other label." in text
+    assert "376 planted errors in 7,532 documents" in text
+    assert "margina minus b 0.970 0.960 to 0.980" in text
+    assert "net relevance 0.620 0.590 to 0.650 −0.040 −0.050 to −0.030 ▼ worsep = 0.0032, d = +0.42" in text

@@ -30,7 +30,7 @@ from textlrp.cli.shared_options import (
     SplitOption,
     TrainedModelArgument,
 )
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
 
 
 def cli_evaluate(
@@ -68,7 +68,7 @@ def cli_evaluate(
         typer.Option(
             metavar="NAME",
             help=f"Measure to take: {', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}. Can be repeated. "
-            "Default: all but cascade.",
+            f"Default: all but {', '.join(ON_REQUEST)}.",
         ),
     ] = None,
     slow: Annotated[

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from textlrp.class_words import class_words
     from textlrp.evaluation.complexity_rise import efficient_mprt
     from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
-    from textlrp.evaluation.docvectors import document_vectors, explanatory_power
+    from textlrp.evaluation.docvectors import document_vectors
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
+    from textlrp.evaluation.label_errors import likely_label_errors
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
+    from textlrp.evaluation.neighbor_accuracy import explanatory_power
     from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
+    from textlrp.evaluation.planted_errors import planted_label_errors
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -45,8 +48,10 @@ __all__ = [
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "likely_label_errors",
     "normalized_aopc",
     "paired_interval",
+    "planted_label_errors",
     "pointing_game",
     "randomization_check",
     "randomize_weights",
@@ -72,11 +77,13 @@ __getattr__ = importer(
         "efficient_mprt": "evaluation.complexity_rise",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
-        "explanatory_power": "evaluation.docvectors",
+        "explanatory_power": "evaluation.neighbor_accuracy",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
+        "likely_label_errors": "evaluation.label_errors",
         "normalized_aopc": "evaluation.normalized_aopc",
         "paired_interval": "evaluation.intervals",
+        "planted_label_errors": "evaluation.planted_errors",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",

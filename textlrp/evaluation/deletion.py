@@ -9,7 +9,7 @@ Letters: N documents, L words of a document that the model reads, S steps, M doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,9 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.evaluation.intervals import PairedDifference, bootstrap_interval, paired_difference
+from textlrp.evaluation.intervals import (
+    PairedDifference,
+    bootstrap_interval,
+    kept_interval,
+    paired_difference,
+    paired_differences,
+)
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.models.word_paths import Change, path_scores
+from textlrp.records import MIN_DOCUMENTS
 
 STEPS, MIN_WORDS = 50, 100
 """Words deleted from each document, and the words a document must have, as in Arras et al. 2017."""
@@ -179,6 +186,22 @@ def area_difference(correct: Array, reference: Array, *, seed: int = 0) -> Paire
     return paired_difference(document_areas(correct), document_areas(reference), seed=seed)
 
 
+def steps_as_in_training(known: NDArray[np.integer[Any]], word_dropout: float) -> dict[str, Any] | None:
+    """The steps that delete no larger share of a document's words than word dropout did in training.
+
+    Word dropout deletes a share of the words of a text, while a step of word deletion deletes one word of every
+    document: a small share of a long document, a large one of a short one. ``known`` (M,) are the known words of the
+    documents of a protocol. ``steps`` is the last step that is within the share in 95% of the documents, so that a
+    few very short ones do not decide, and ``half`` the last step that is in half of them. None without word dropout,
+    or if already the first step is beyond the share.
+    """
+    within = np.sort(np.floor(known * word_dropout + 1e-9))[::-1]  # the last step within the share, longest first
+    if not len(within):
+        return None
+    steps, half = (int(within[int(np.ceil(share * len(within))) - 1]) for share in (0.95, 0.5))
+    return {"word_dropout": word_dropout, "steps": steps, "half": half} if steps else None
+
+
 def protocol_results(
     protocol: Protocol, correct_by_method: Mapping[str, Array], *, reference: str, seed: int = 0
 ) -> dict[str, Any]:
@@ -198,28 +221,23 @@ def protocol_results(
         "differences": [],
     }
     if documents:
-        result["curves"] = [
-            _plain_curve(title, deletion_curve(correct, seed=seed)) for title, correct in correct_by_method.items()
+        result["curves"] = [_plain_curve(title, correct, seed) for title, correct in correct_by_method.items()]
+        areas = {title: document_areas(correct) for title, correct in correct_by_method.items()}
+        compared = paired_differences(areas, reference=reference, better=protocol.better, seed=seed)
+        result["differences"] = [
+            {"method": title, "against": reference, **found} for title, found in compared.items()
         ]
-        result["differences"] = list(_differences(protocol, correct_by_method, reference, seed))
     return result
 
 
-def _plain_curve(title: str, found: DeletionCurve) -> dict[str, Any]:
+def _plain_curve(title: str, correct: Array, seed: int) -> dict[str, Any]:
+    found, documents = deletion_curve(correct, seed=seed), len(correct)
+    has_band = documents >= MIN_DOCUMENTS
     return {
         "method": title,
         "accuracy": found.accuracy.tolist(),
-        "low": found.low.tolist(),
-        "high": found.high.tolist(),
+        "low": found.low.tolist() if has_band else None,
+        "high": found.high.tolist() if has_band else None,
         "area": found.area,
-        "interval": list(found.interval),
+        "interval": kept_interval(found.interval, documents),
     }
-
-
-def _differences(
-    protocol: Protocol, correct_by_method: Mapping[str, Array], reference: str, seed: int
-) -> Iterator[dict[str, Any]]:
-    for title, correct in correct_by_method.items():
-        if title != reference:
-            found = area_difference(correct, correct_by_method[reference], seed=seed)
-            yield {"method": title, "against": reference, **found.results(protocol.better)}

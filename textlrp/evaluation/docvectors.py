@@ -1,24 +1,19 @@
-"""Document vectors (relevance-weighted sums of word vectors), and how well they separate the classes.
+"""Document vectors (relevance-weighted sums of word vectors), and maps of documents.
 
-The explanatory power index (EPI) is the k-nearest-neighbor accuracy on unit document vectors: half of the documents
-are held out, accuracy is averaged over random splits, and the best mean over K is reported. Source: Arras et al.
-2017, section "Measuring model explanatory power".
+How well document vectors separate the classes is in :mod:`textlrp.evaluation.neighbor_accuracy`.
 
 Letters: N documents, T tokens, L words that the model reads, D dimensions of a word vector, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from textlrp.arrays import Array
@@ -168,65 +163,7 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
     return weights
 
 
-# ---- the explanatory power index
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ExplanatoryPower:
-    """K-nearest-neighbor accuracy on document vectors.
-
-    ``accuracy`` and ``accuracy_sd`` are the mean and the standard deviation over splits for each K of ``neighbors``.
-    ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K.
-    """
-
-    epi: float
-    sd: float
-    k: int
-    neighbors: tuple[int, ...]
-    accuracy: Array
-    accuracy_sd: Array
-
-
-def explanatory_power(
-    vectors: Any, labels: Sequence[Any], *, n_splits: int = 10, max_neighbors: int = 40, seed: int = 0
-) -> ExplanatoryPower:
-    """The explanatory power index (EPI) of document vectors (N, D), dense or sparse.
-
-    Each split divides the documents into two random halves. A document of the held-out half gets the majority class
-    of its K nearest neighbors (cosine similarity) in the other half, for K from 1 to ``max_neighbors``; ties go to
-    the class that sorts first. Raises :class:`DataError` for fewer than four documents. Source: Arras et al. 2017,
-    section "Measuring model explanatory power".
-    """
-    codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
-    count = len(codes)
-    if count < 4:
-        raise DataError(f"vectors must be of at least 4 documents, 2 per half; got {count}. Add labeled documents.")
-    unit = normalize(vectors)
-    rng = np.random.default_rng(seed)
-    max_neighbors = min(max_neighbors, count // 2)
-    found = np.zeros((n_splits, max_neighbors))
-    for split in range(n_splits):
-        order = rng.permutation(count)
-        known, held_out = order[: count // 2], order[count // 2 :]
-        nearest = NearestNeighbors(n_neighbors=max_neighbors, metric="cosine").fit(unit[known])
-        neighbors = codes[known][nearest.kneighbors(unit[held_out], return_distance=False)]
-        found[split] = _vote_accuracy(neighbors, int(codes.max()) + 1, codes[held_out])
-    mean, sd = found.mean(axis=0), found.std(axis=0, ddof=1 if n_splits > 1 else 0)
-    best = int(mean.argmax())
-    return ExplanatoryPower(
-        float(mean[best]), float(sd[best]), best + 1, tuple(range(1, max_neighbors + 1)), mean, sd
-    )
-
-
-def _vote_accuracy(neighbors: NDArray[np.int64], classes: int, true_labels: NDArray[np.int64]) -> Array:
-    """(K,) accuracy of the majority vote of the first 1, 2, ..., K neighbors (M, K)."""
-    votes = np.zeros((len(neighbors), classes), dtype=np.int32)
-    row = np.arange(len(neighbors))
-    accuracy = np.zeros(neighbors.shape[1])
-    for k, labels in enumerate(neighbors.T):
-        votes[row, labels] += 1
-        accuracy[k] = (votes.argmax(axis=1) == true_labels).mean()
-    return accuracy
+# ---- maps
 
 
 class MapPositions(NamedTuple):

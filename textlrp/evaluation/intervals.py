@@ -1,21 +1,37 @@
-"""Bootstrap confidence intervals over documents, and the significance of a paired difference.
+"""Bootstrap confidence intervals over documents, and paired differences between methods with their verdicts.
 
 Letters: N documents, M values per document (for example the points of a curve).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import DataError, OptionError, must_be
+from textlrp.evaluation.significance import (
+    SIGNIFICANCE_LEVEL,
+    holm_corrected,
+    is_constant,
+    sign_flip_p_value,
+    standardized_difference,
+)
+from textlrp.records import MIN_DOCUMENTS
 
-MIN_DOCUMENTS = 20
-"""Documents that a verdict needs: with fewer, a bootstrap interval is not reliable."""
+Verdict = Literal[
+    "significantly better",
+    "significantly worse",
+    "no significant difference",
+    "too few documents",
+    "same difference in every document",
+]
+"""The last two are no verdict: there are too few documents, or the bootstrap interval has no width."""
 
-Verdict = Literal["significantly better", "significantly worse", "no significant difference", "too few documents"]
+Better = Literal["higher", "lower"]
 
 _RESAMPLED = 1 << 22
 """Documents drawn at a time, to bound memory: 4 million, 32 MB."""
@@ -31,32 +47,50 @@ class Interval(NamedTuple):
 class PairedDifference(NamedTuple):
     """The mean difference between a method and the reference over the same documents, with its confidence interval.
 
-    ``has_verdict`` is False if there are fewer than :data:`MIN_DOCUMENTS` documents, or if all documents have the
-    same difference and it is not 0: then every bootstrap sample is the same, and the interval has no width.
+    ``p_value`` is that of :func:`.sign_flip_p_value`, ``p_corrected`` the same after Holm's correction for all
+    methods compared (:func:`corrected`), and ``effect_size`` Cohen's d_z (:func:`.standardized_difference`).
+    ``has_verdict`` is False if there are fewer than :data:`.MIN_DOCUMENTS` documents, or if all documents have the
+    same difference and it is not 0: then every bootstrap sample is the same, and the interval has no width. The
+    p-values are then not numbers.
     """
 
     difference: float
     interval: Interval
     n_documents: int
     has_verdict: bool
+    p_value: float
+    p_corrected: float
+    effect_size: float
 
-    def verdict(self, better: Literal["higher", "lower"]) -> Verdict:
-        """Whether the method is significantly better or worse than the reference: the interval excludes 0."""
+    def verdict(self, better: Better) -> Verdict:
+        """Whether the method is significantly better or worse than the reference, by the corrected p-value."""
         if not self.has_verdict:
-            return "too few documents"
-        if self.interval.low <= 0 <= self.interval.high:
+            few = self.n_documents < MIN_DOCUMENTS
+            return "too few documents" if few else "same difference in every document"
+        if self.p_corrected > SIGNIFICANCE_LEVEL:
             return "no significant difference"
-        is_better = (self.interval.low > 0) == (better == "higher")
-        return "significantly better" if is_better else "significantly worse"
+        return "significantly better" if (self.difference > 0) == (better == "higher") else "significantly worse"
 
-    def results(self, better: Literal["higher", "lower"]) -> dict[str, Any]:
-        """The entry for ``results.json``: difference, interval, documents, verdict."""
+    def results(self, better: Better) -> dict[str, Any]:
+        """The entry for ``results.json``: difference, interval, documents, p-values, effect size, verdict."""
         return {
             "difference": self.difference,
-            "interval": list(self.interval),
+            "interval": kept_interval(self.interval, self.n_documents),
             "documents": self.n_documents,
+            "p_value": _number_or_none(self.p_value),
+            "p_corrected": _number_or_none(self.p_corrected),
+            "effect_size": _number_or_none(self.effect_size) if self.n_documents >= MIN_DOCUMENTS else None,
             "verdict": self.verdict(better),
         }
+
+
+def kept_interval(interval: tuple[float, float], n_documents: int) -> list[float] | None:
+    """The interval for ``results.json`` and pages.
+
+    None for fewer than :data:`.MIN_DOCUMENTS` documents, and if all have the same value: then all bootstrap samples
+    are equal, and an interval without width would claim that the mean is known exactly.
+    """
+    return list(interval) if n_documents >= MIN_DOCUMENTS and interval[0] < interval[1] else None
 
 
 def bootstrap_interval(
@@ -64,7 +98,8 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile bootstrap interval of the mean of ``values`` (N,).
 
-    Documents are drawn with replacement ``n_resamples`` times. Raises :class:`DataError` if ``values`` is empty or
+    Documents are drawn with replacement ``n_resamples`` times. It is not reliable for fewer than
+    :data:`.MIN_DOCUMENTS` documents. Raises :class:`DataError` if ``values`` is empty or
     contains a value that is not finite. Source: Efron and Tibshirani 1993, chapter 13.
     """
     low, high = bootstrap_band(_row(values), seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
@@ -76,7 +111,7 @@ def paired_interval(
 ) -> Interval:
     """The paired bootstrap interval of the mean of ``a - b``, both (N,) over the same documents.
 
-    A document is drawn together with both of its values. If the interval excludes 0, the difference is significant.
+    A document is drawn together with both of its values. It is not corrected for several comparisons.
     Raises :class:`DataError` if the lengths differ, and as :func:`bootstrap_interval` does.
     """
     first, second = _row(a), _row(b)
@@ -93,14 +128,40 @@ def paired_difference(
 ) -> PairedDifference:
     """The mean of ``a - b``, both (N,) over the same documents, with :func:`paired_interval` and a verdict.
 
-    Raises as :func:`paired_interval` does.
+    Compare several methods with :func:`paired_differences`, which corrects the p-values. Raises as
+    :func:`paired_interval` does.
     """
     interval = paired_interval(a, b, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
     values = _row(a) - _row(b)
-    constant = bool((values == values[0]).all() and values[0] != 0)
-    return PairedDifference(
-        float(values.mean()), interval, len(values), len(values) >= MIN_DOCUMENTS and not constant
-    )
+    has_verdict = len(values) >= MIN_DOCUMENTS and not (is_constant(values) and values[0] != 0)
+    p_value = sign_flip_p_value(values, seed=seed) if has_verdict else math.nan
+    size = standardized_difference(values) if len(values) > 1 else math.nan
+    return PairedDifference(float(values.mean()), interval, len(values), has_verdict, p_value, p_value, size)
+
+
+def paired_differences(
+    values: Mapping[str, ArrayLike], *, reference: str, better: Better, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Compare several methods with one: the entries for ``results.json`` of all methods but the reference.
+
+    ``values`` maps each method to its values (N,) of the same documents. The verdicts follow :func:`corrected`
+    p-values. Raises as :func:`paired_interval` does.
+    """
+    others = [name for name in values if name != reference]
+    found = corrected([paired_difference(values[name], values[reference], seed=seed) for name in others])
+    return {name: each.results(better) for name, each in zip(others, found, strict=True)}
+
+
+def corrected(differences: Sequence[PairedDifference]) -> list[PairedDifference]:
+    """Correct the p-values of methods that are compared with one reference in one table (Holm 1979).
+
+    Differences that get no verdict are not tested, so they do not count.
+    """
+    tested = [n for n, each in enumerate(differences) if each.has_verdict]
+    found = list(differences)
+    for n, p_value in zip(tested, holm_corrected([differences[n].p_value for n in tested]).tolist(), strict=True):
+        found[n] = found[n]._replace(p_corrected=p_value)
+    return found
 
 
 def bootstrap_band(
@@ -156,3 +217,7 @@ def _checked_level(level: float) -> float:
     if not 0 < level < 1:
         raise OptionError(must_be("confidence_level", "between 0 and 1", level, "Pass confidence_level=0.95."))
     return level
+
+
+def _number_or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

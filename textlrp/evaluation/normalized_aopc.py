@@ -47,9 +47,7 @@ class AopcLimits:
 
     def including(self, *areas: FloatArray) -> AopcLimits:
         """The limits widened to include the AOPC (M,) of further orders."""
-        return replace(
-            self, lower=np.min([self.lower, *areas], axis=0), upper=np.max([self.upper, *areas], axis=0)
-        )
+        return replace(self, lower=np.min([self.lower, *areas], axis=0), upper=np.max([self.upper, *areas], axis=0))
 
     def normalized(self, areas: FloatArray) -> FloatArray:
         """(M,) the AOPC of an order between the limits: (AOPC - lower) / (upper - lower), nan if they are equal."""
@@ -167,9 +165,7 @@ def normalized_aopc(
     means. Raises :class:`DataError` if no document remains. Source: Edin et al. 2025 (arXiv 2408.08137), equation 5.
     """
     areas = {
-        name: [
-            deletion_areas(corpus, each, limits.documents, most_relevant_first=first) for first in (True, False)
-        ]
+        name: [deletion_areas(corpus, each, limits.documents, most_relevant_first=first) for first in (True, False)]
         for name, each in relevances.items()
     }
     return normalized_areas(areas, limits, seed=seed)

@@ -125,7 +125,13 @@ def _importance(relevance: Array, known: NDArray[np.bool_]) -> FloatArray:
 
 @torch.no_grad()
 def _of_text(
-    model: Classifier, batch: Batch, n: int, target: int, importance: FloatArray, draws: int, noise: np.random.Generator
+    model: Classifier,
+    batch: Batch,
+    n: int,
+    target: int,
+    importance: FloatArray,
+    draws: int,
+    noise: np.random.Generator,
 ) -> FloatArray:
     """(2, S) comprehensiveness and sufficiency of one text; nan if f(x) is not above f(0)."""
     point = model.input_point(batch, n)

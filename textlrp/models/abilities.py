@@ -57,6 +57,11 @@ def default_rule(model: Classifier) -> str:
     return name
 
 
+def word_dropout_of(model: Classifier) -> float:
+    """Return the share of the words that training replaced by the zero vector at random (word dropout), often 0."""
+    return float(getattr(model, "word_dropout", 0.0))
+
+
 def fast_passes(model: Classifier, composite: Composite, dtype: str | None) -> Passes | None:
     """Return the fast engine of a model for a composite; None if the model has none or it lacks the composite."""
     make: Any = getattr(model, "gradient_pass", None)

@@ -80,7 +80,9 @@ def search_order(values: SetValues, known: Sequence[int] | Order, length: int, b
         distinct, place = np.unique(keep, axis=0, return_inverse=True)
         found = (sign * np.asarray(values(distinct), dtype=np.float64))[place.reshape(-1)]
         best: dict[int, tuple[float, tuple[int, ...]]] = {}
-        for (total, order, word), value, key in zip(next_words, found.tolist(), place.reshape(-1).tolist(), strict=True):
+        for (total, order, word), value, key in zip(
+            next_words, found.tolist(), place.reshape(-1).tolist(), strict=True
+        ):
             if key not in best or total + value < best[key][0]:
                 best[key] = (total + value, (*order, int(word)))
         states = sorted(best.values(), key=lambda state: state[0])[:beam_width]
@@ -111,9 +113,7 @@ def _by_pooled_windows(
 ) -> Order:
     packed = Packed(batch.text(n), np.array([0, int(batch.lengths[n])]))
     net = pooled_net(model, packed)
-    found = extreme_orders(
-        net, packed.ids, packed.starts, np.array([target]), beam_width, smallest=smallest
-    )
+    found = extreme_orders(net, packed.ids, packed.starts, np.array([target]), beam_width, smallest=smallest)
     return found[found >= 0]
 
 

@@ -92,8 +92,10 @@ TERMS: dict[str, str] = {
     "sanity check": "An explanation of a model with random weights must differ from that of the trained model.",
     "confidence interval (95%)": "The range of 95% of the results over random resamples of the documents "
     "(bootstrap).",
-    "significantly better, significantly worse": "The confidence interval of the difference between two methods on "
-    "the same documents excludes 0 (paired bootstrap).",
+    "significantly better, significantly worse": "Two methods differ on the same documents by more than chance "
+    "(paired permutation test, 5% level, Holm correction).",
+    "standardized difference (d)": "Cohen’s d_z: the mean difference between two methods divided by its standard "
+    "deviation over documents. 0.2 is small, 0.5 medium, 0.8 large.",
 }
 """Term -> its definition: one line of plain text."""
 
@@ -130,6 +132,7 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
         *_EVERY_PAGE, "accuracy", "baseline", "deletion curve", "area under the deletion curve",
         "explanatory power index (EPI)", "hybrid documents", "comprehensiveness, sufficiency", "rationale",
         "sanity check", "rank correlation", "confidence interval (95%)", "significantly better, significantly worse",
+        "standardized difference (d)",
     ),
 }  # fmt: skip
 """Kind of page -> the terms of its glossary. The index of a report folder is of the kind ``list``.

@@ -7,7 +7,7 @@ from typing import Any
 
 from textlrp.class_words import ClassWord, class_words
 from textlrp.errors import DataError
-from textlrp.evaluation.intervals import paired_difference
+from textlrp.evaluation.intervals import kept_interval
 from textlrp.evaluation.marked_words import LEVELS, By
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
@@ -20,6 +20,7 @@ from textlrp.evaluation.rationales import (
     position_agreement,
     rationale_agreement,
 )
+from textlrp.evaluation.running.compared_rows import compared_rows
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.evaluation.sanity import ledger_shares, stability
@@ -31,25 +32,27 @@ from textlrp.models.cnn import has_winning_windows
 def pointing(run: EvaluationRun) -> dict[str, Any]:
     """The pointing game on hybrid documents."""
     hybrids = hybrid_documents(run.documents, seed=run.plan.seed, max_hybrids=run.plan.max_hybrids)
-    rows = []
+    kept = []
     for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
         settings = spec.settings(run.model)
 
         def make(spec: MethodSpec = spec) -> dict[str, Any]:
             run.log(f"  {spec.title}: {len(hybrids):,} hybrid documents")
             found = pointing_game(run.model, hybrids, method=spec.method, rule=spec.rule)
-            return {
+            row = {
                 "method": spec.title,
                 "accuracy": found.accuracy,
-                "interval": list(found.interval),
+                "interval": kept_interval(found.interval, found.n_included),
                 "hits": found.n_hits,
                 "counted": found.n_included,
                 "discarded": found.n_discarded,
             }
+            return {"row": row, "hits": found.is_hit[found.is_included].astype(int).tolist()}
 
-        rows.append(
-            run.stages.plain(f"pointing by word {settings.name} {settings.printed} {run.plan.max_hybrids}", make)
-        )
+        key = f"pointing by word, with hits, {spec.title} {settings.name} {settings.printed} {run.plan.max_hybrids}"
+        kept.append(run.stages.plain(key, make))
+    hits = {"accuracy": [each["hits"] for each in kept]}
+    rows = compared_rows([each["row"] for each in kept], hits, {"accuracy": "higher"}, run.plan.seed)
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 
@@ -94,24 +97,23 @@ def rationales(run: EvaluationRun) -> dict[str, Any] | None:
 def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
     """One level (word, token or sentence): a row per method, each compared with the first method."""
     reference, first = next(iter(found.items()))
-    rows = []
-    for title, agreement in found.items():
-        row = {"method": title, "intervals": {name: list(agreement.intervals[name]) for name in RATIONALE_MEASURES}}
-        row |= {name: getattr(agreement, name) for name in RATIONALE_MEASURES}
-        if title != reference:
-            row["differences"] = {
-                name: paired_difference(agreement.values[name], first.values[name], seed=seed).results("higher")
-                for name in RATIONALE_MEASURES
-            }
-        rows.append(row)
+    rows = [_agreement_row(title, agreement) for title, agreement in found.items()]
+    values = {name: [agreement.values[name] for agreement in found.values()] for name in RATIONALE_MEASURES}
     return {
         "by": by,
         "against": reference,
         "documents": first.n_documents,
         "left_out": first.n_excluded,
         "marked_share": first.marked_share,
-        "rows": rows,
+        "rows": compared_rows(rows, values, dict.fromkeys(RATIONALE_MEASURES, "higher"), seed),
     }
+
+
+def _agreement_row(title: str, agreement: Agreement) -> dict[str, Any]:
+    documents = agreement.n_documents
+    intervals = {name: kept_interval(agreement.intervals[name], documents) for name in RATIONALE_MEASURES}
+    means = {name: getattr(agreement, name) for name in RATIONALE_MEASURES}
+    return {"method": title, "intervals": intervals} | means
 
 
 def words(run: EvaluationRun) -> list[dict[str, Any]]:
@@ -155,7 +157,7 @@ def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
             {
                 "model": name,
                 "rank_correlation": found.rank_correlation,
-                "interval": list(found.interval),
+                "interval": kept_interval(found.interval, found.n_documents),
                 "top_overlap": found.top_overlap,
                 "documents": found.n_documents,
             }

@@ -18,13 +18,19 @@ from textlrp.evaluation.deletion import (
     Protocol,
     protocol_documents,
     protocol_results,
+    steps_as_in_training,
     still_correct,
 )
 from textlrp.evaluation.eraser import eraser_scores
+from textlrp.evaluation.intervals import Better, kept_interval
 from textlrp.evaluation.measured_corpus import MethodSpec
+from textlrp.evaluation.running.compared_rows import compared_rows
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.models.abilities import word_dropout_of
 from textlrp.models.cnn import has_winning_windows
+
+ERASER_BETTER: Mapping[str, Better] = {"comprehensiveness": "higher", "sufficiency": "lower"}
 
 LONG = 2
 """Minutes from which the duration of word deletion is announced."""
@@ -98,7 +104,13 @@ def _protocol(
     reference = methods[0]
     correct[f"{reference.title}, reversed"] = _method_correct(run, protocol, reference, group, reverse=True)
     correct[RANDOM] = _random_correct(run, protocol, group)
-    return protocol_results(protocol, correct, reference=reference.title, seed=run.plan.seed)
+    results = protocol_results(protocol, correct, reference=reference.title, seed=run.plan.seed)
+    included = protocol_documents(run.corpus, protocol, run.plan.min_words)
+    if group.mask is not None:
+        included &= group.mask
+    # word dropout is deletion by the zero vector; removal and insertion change texts in other ways
+    as_trained = steps_as_in_training(run.corpus.known[included], word_dropout_of(run.model))
+    return results | ({"as_in_training": as_trained} if as_trained and protocol.change == "zero" else {})
 
 
 def _method_correct(
@@ -156,14 +168,16 @@ def eraser(run: EvaluationRun) -> list[dict[str, Any]]:
     mask = run.sample_mask(run.plan.max_documents)
     noise = np.random.default_rng(run.plan.seed)
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
-    rows = [
+    kept = [
         run.stages.plain(
-            f"eraser {spec.settings(run.model).printed} {spec.title}",
+            f"eraser with values {spec.settings(run.model).printed} {spec.title}",
             partial(_eraser_row_of, run, spec, mask),
         )
         for spec in run.plan.methods
     ]
-    return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, mask))]
+    kept.append(run.stages.plain("eraser with values random", lambda: _eraser_row(run, RANDOM, chance, mask)))
+    values = {name: [each["values"][name] for each in kept] for name in ERASER_BETTER}
+    return compared_rows([each["row"] for each in kept], values, ERASER_BETTER, run.plan.seed)
 
 
 def _eraser_row_of(run: EvaluationRun, spec: MethodSpec, mask: Array) -> dict[str, Any]:
@@ -172,12 +186,18 @@ def _eraser_row_of(run: EvaluationRun, spec: MethodSpec, mask: Array) -> dict[st
 
 def _eraser_row(run: EvaluationRun, title: str, relevances: Sequence[Any], mask: Array) -> dict[str, Any]:
     found = eraser_scores(run.corpus, relevances, mask=mask, seed=run.plan.seed)
-    return {
+    documents = len(found.comprehensiveness_values)
+    row = {
         "method": title,
         "comprehensiveness": found.comprehensiveness,
-        "comprehensiveness_interval": list(found.comprehensiveness_interval),
+        "comprehensiveness_interval": kept_interval(found.comprehensiveness_interval, documents),
         "sufficiency": found.sufficiency,
-        "sufficiency_interval": list(found.sufficiency_interval),
+        "sufficiency_interval": kept_interval(found.sufficiency_interval, documents),
         "quantity": found.quantity,
-        "documents": len(found.comprehensiveness_values),
+        "documents": documents,
     }
+    values = {
+        "comprehensiveness": found.comprehensiveness_values.tolist(),
+        "sufficiency": found.sufficiency_values.tolist(),
+    }
+    return {"row": row, "values": values}

@@ -29,7 +29,9 @@ def soft(run: EvaluationRun) -> dict[str, Any]:
     relevances = {spec.title: partial(_relevances, run, spec) for spec in run.plan.methods}
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
     relevances[RANDOM] = lambda: chance  # type: ignore[assignment]
-    names = {spec.title: f"{spec.settings(run.model).name} {spec.settings(run.model).printed}" for spec in run.plan.methods}
+    names = {
+        spec.title: f"{spec.settings(run.model).name} {spec.settings(run.model).printed}" for spec in run.plan.methods
+    }
     rows = [
         {"method": title, **run.stages.plain(f"soft {names.get(title, title)}", partial(_row, run, title, make))}
         for title, make in relevances.items()

@@ -11,22 +11,26 @@ from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.docvectors import (
     WEIGHTINGS,
     document_vectors,
-    explanatory_power,
     map_positions_of,
     weightings_of,
 )
+from textlrp.evaluation.intervals import paired_differences
+from textlrp.evaluation.neighbor_accuracy import explanatory_power
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.lrp.presets import as_composite
 from textlrp.models.abilities import default_rule
 
 
 def vectors(run: EvaluationRun) -> dict[str, Any]:
-    """The explanatory power index (EPI) of every weighting, and maps of the documents for LRP and uniform weights."""
+    """The explanatory power index (EPI) of every weighting, and maps of the documents for LRP and uniform weights.
+
+    Each weighting is compared with TF-IDF, which needs no explanation. All weightings have the same splits.
+    """
     if not run.corpus.known.any():
         raise DataError("no document has a word in the model's vocabulary. Check the corpus and its language.")
     labels = [str(document.label) for document in run.documents]
     composite = as_composite(run.plan.methods[0].rule or default_rule(run.model))
-    rows, maps = [], []
+    rows, maps, values = [], [], {}
     names = weightings_of(run.model)
     if not names:
         raise ModelError(f"a {type(run.model).__name__} has no word vectors that do not depend on the text.")
@@ -46,23 +50,30 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                 "accuracy": power.accuracy.tolist(),
                 "accuracy_sd": power.accuracy_sd.tolist(),
             }
+            # None for a document that is never held out
+            found = {"row": row, "values": [None if np.isnan(value) else value for value in power.values.tolist()]}
             if not has_map:
-                return {"row": row}
+                return found
             try:
-                return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
+                return found | {"map": _map(WEIGHTINGS[weighting], vectors, labels)}
             except DataError as reason:
-                return {
-                    "row": row,
+                return found | {
                     "no map": f"Map of the documents, {WEIGHTINGS[weighting]}: not drawn. {as_sentence(reason)}",
                 }
 
-        done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
+        done = run.stages.plain(f"vectors with values {weighting} {composite!r}", make)
         rows.append(done["row"])
+        values[done["row"]["weighting"]] = np.array([value for value in done["values"] if value is not None])
         if done.get("map"):
             maps.append(done["map"])
         if "no map" in done:
             run.notes.append(done["no map"])
-    return {"splits": 10, "rows": rows, "maps": maps}
+    compared = paired_differences(values, reference=WEIGHTINGS["tfidf"], better="higher", seed=run.plan.seed)
+    rows = [
+        row | ({"differences": {"epi": compared[name]}} if (name := row["weighting"]) in compared else {})
+        for row in rows
+    ]
+    return {"splits": 10, "against": WEIGHTINGS["tfidf"], "rows": rows, "maps": maps}
 
 
 def _map(title: str, vectors: Any, labels: Sequence[str]) -> dict[str, Any]:

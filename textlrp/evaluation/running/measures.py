@@ -29,6 +29,8 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "cascade": "running.measured_sanity:cascade",
         "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
+        "errors": "running.measured_errors:errors",
+        "planted-errors": "running.measured_errors:planted_errors",
     }
 )
 """The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
@@ -47,15 +49,20 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "cascade": "cascading randomization",
         "stability": "stability across models",
         "ledger": "score breakdown",
+        "errors": "likely label errors",
+        "planted-errors": "planted label errors",
     }
 )
 """What progress lines and notes call each measure."""
 
 
-ON_REQUEST = frozenset({"cascade"})
+RETRAINING = ("planted-errors",)
+"""The measures that train models, which can take hours."""
+
+ON_REQUEST = ("cascade", *RETRAINING)
 """The measures that are computed only if they are named: slow, or replaced by better ones."""
 
-ONE_LABEL_ONLY = ("deletion", "vectors", "pointing")
+ONE_LABEL_ONLY = ("deletion", "vectors", "pointing", "errors", *RETRAINING)
 """The measures that need one true label for each document, and so do not apply to multi-label models."""
 
 

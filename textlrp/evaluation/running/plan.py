@@ -111,9 +111,9 @@ class EvaluationPlan:
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
 
-    def includes(self, measure: str) -> bool:
-        """Whether to compute a measure."""
-        return measure not in ON_REQUEST if self.measures is None else measure in self.measures
+    def takes(self, measure: str) -> bool:
+        """Whether a measure is to be taken."""
+        return measure in self.measures if self.measures is not None else measure not in ON_REQUEST
 
     def has_input_of(self, measure: str) -> bool:
         """Whether the plan has the rationales or the other models that a measure needs."""

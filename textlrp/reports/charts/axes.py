@@ -8,6 +8,7 @@ from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,12 +90,22 @@ def spread_apart(ideal: Sequence[float], gap: float, low: float, high: float) ->
     return positions
 
 
-def line_chart(lines: Sequence[Line], steps: Pixels, x_name: str, y_name: str, uid: str) -> list[str]:
+class Shade(NamedTuple):
+    """The part of a chart from its left edge to ``end``, a step, that is shaded, and its name in the legend."""
+
+    end: float
+    name: str
+
+
+def line_chart(
+    lines: Sequence[Line], steps: Pixels, x_name: str, y_name: str, uid: str, shade: Shade | None = None
+) -> list[str]:
     """Draw lines of shares (0 to 1) over whole numbers, the first line on top. Identifiers begin with ``uid``."""
     right, bottom = right_of(extent(short(line.name), bold=line.bold) for line in lines), FIGURE_HEIGHT - BOTTOM
     shares = [part for line in lines for part in (line.values, *line.band)]
     span, levels = limits(steps), limits(np.concatenate([[], *shares]), margin=0.04)
-    drawn = [*_grid(right, bottom, span, levels), *axis_names(right, bottom, x_name, y_name)]
+    drawn = [] if shade is None else _shaded(shade, right, bottom, span)
+    drawn += [*_grid(right, bottom, span, levels), *axis_names(right, bottom, x_name, y_name)]
     x = np.interp(steps, span, (LEFT, right))
     for line in lines[::-1]:
         low, high = (np.interp(each, levels, (bottom, TOP)) for each in line.band)
@@ -111,6 +122,19 @@ def line_chart(lines: Sequence[Line], steps: Pixels, x_name: str, y_name: str, u
             circle = f"M{along[line.ring] - 4:.1f} {y[line.ring]:.1f}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
             drawn.append(svg.stroke(circle, line.color, 1.3))
     return drawn + _names_at_ends(lines, heights, right, bottom)
+
+
+def _shaded(shade: Shade, right: float, bottom: float, span: tuple[float, float]) -> list[str]:
+    """Draw a shaded part with a line at its end, and its legend below the x axis."""
+    end = float(np.interp(shade.end, span, (LEFT, right)))
+    swatch = svg.box_path(LEFT, bottom + 24, LEFT + 12, bottom + 34)
+    return [
+        svg.fill(svg.box_path(LEFT, TOP, end, bottom), SOFT, 0.13),
+        svg.stroke(f"M{end:.1f} {TOP}V{bottom}", SOFT, 0.8, "2 3"),
+        svg.fill(swatch, SOFT, 0.13),
+        svg.stroke(swatch, SOFT, 0.8, "2 3"),
+        label_at(LEFT + 18, bottom + 29, shade.name),
+    ]
 
 
 def _grid(right: float, bottom: float, span: tuple[float, float], levels: tuple[float, float]) -> list[str]:

@@ -20,6 +20,7 @@ from textlrp.reports.charts.axes import (
     LOOKS,
     TOP,
     Line,
+    Shade,
     axis_names,
     extent,
     floats,
@@ -54,7 +55,8 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
     """Draw accuracy against the number of deleted (or inserted) words, one line per method, as SVG text.
 
     The first method and ``random`` have a band for their confidence intervals. The reversed order of the first method
-    is dashed. Up to seven more methods have colors; all others are thin and gray.
+    is dashed. Up to seven more methods have colors; all others are thin and gray. The part of the curve that deletes
+    no more words than training did is shaded.
     """
     lines: list[Line] = []
     looks = iter(LOOKS)
@@ -76,7 +78,14 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
     better = f" ({protocol['better']} is better)" if protocol.get("better") else ""
     steps = np.arange(max((len(line.values) for line in lines), default=1), dtype=np.float64)
     label = f"Accuracy against {what}: {protocol.get('title', '')}. " + _ends(lines)
-    return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid), label, uid)
+    shaded = (protocol.get("as_in_training") or {}).get("steps")
+    shade = None
+    if shaded:
+        shade, label = (
+            Shade(float(shaded), "as in training"),
+            f"{label} Shaded up to {shaded} {what}: as in training.",
+        )
+    return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid, shade), label, uid)
 
 
 def neighbors_figure(vectors: Results, *, uid: str) -> str:

@@ -8,6 +8,9 @@ from markupsafe import Markup
 
 from textlrp.reports.charts.figures import deletion_figure
 from textlrp.reports.evaluation.tables import (
+    NO_VERDICT,
+    TEST,
+    VERDICTS,
     Block,
     Cell,
     Drawing,
@@ -22,9 +25,10 @@ from textlrp.reports.evaluation.tables import (
     finite,
     head,
     interval_cell,
+    no_verdict,
     sentence,
     share_text,
-    too_few,
+    verdict_heads,
     verdicts_note,
 )
 
@@ -75,6 +79,7 @@ def deletion_section(deletion: Results) -> Section:
         else ""
     )
     protocols = deletion["protocols"]
+    noted = next((n for n, protocol in enumerate(protocols) if protocol.get("differences")), None)
     modes = [None, *(protocol.get("mode") for protocol in protocols)]
     return Section(
         "deletion",
@@ -87,22 +92,22 @@ def deletion_section(deletion: Results) -> Section:
         "a smaller area where accuracy should fall, a larger area where it should rise",
         "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017; Samek et al., IEEE TNNLS 2017",
         tuple(
-            _block(protocol, f"deletion{n}", new_mode=modes[n] != modes[n + 1])
+            _block(protocol, f"deletion{n}", new_mode=modes[n] != modes[n + 1], with_note=n == noted)
             for n, protocol in enumerate(protocols)
         ),
     )
 
 
-def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
+def _block(protocol: Results, uid: str, *, new_mode: bool, with_note: bool) -> Block:
     curves, differences = protocol.get("curves") or (), protocol.get("differences") or ()
     mode = _MODES.get(protocol.get("mode") or "", "") if new_mode else ""
     about = [sentence("*{}*. {} {}", documents(protocol.get("documents")), _description(protocol), mode)]
     if not curves:
         return Block(protocol["title"], (*about, sentence("No document fits this protocol, so it was not measured.")))
-    about.append(comparison_finding(protocol))
+    about += [comparison_finding(protocol), _training_remark(protocol.get("as_in_training") or {}, with_note)]
     against = differences[0]["against"] if differences else curves[0]["method"]
     by_method = {each["method"]: each for each in differences}
-    heads = [f"difference from {against}", "95% interval", "text:verdict"] if differences else []
+    heads = verdict_heads(against) if differences else ()
     table = Table(
         f"Area under the accuracy curve ({protocol['better']} is better)",
         head("method", "area", "95% interval", *heads),
@@ -110,15 +115,30 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
             (
                 Cell(curve["method"]),
                 figure_cell(curve.get("area"), 3),
-                interval_cell(curve.get("interval")),
+                interval_cell(curve.get("interval"), n_documents=protocol.get("documents")),
                 *(difference_cells(by_method.get(curve["method"])) if differences else ()),
             )
             for curve in curves
         ),
-        (verdicts_note(against),) if differences else (),
+        (verdicts_note(against),) if with_note else (),
     )
     drawing = Drawing(Markup(deletion_figure(protocol, uid=uid)))
     return Block(protocol["title"], tuple(about), (drawing,), table)
+
+
+def _training_remark(as_trained: Results, in_full: bool) -> Sentence:
+    """Up to how many words a deletion is like the word dropout of training; the reason is given once."""
+    if not as_trained.get("steps"):
+        return ()
+    if not in_full:
+        return sentence("Shaded: up to *{}* words, as much as word dropout in training.", as_trained["steps"])
+    return sentence(
+        "Shaded: up to *{}* words. In training, {} of the words of each text were replaced by the zero vector at "
+        "random (word dropout), so the model has learned to classify texts with this share missing. {} deleted words "
+        "are at most this share in 95% of the documents, {} in half of them. Texts with more words deleted are "
+        "unlike those of training, which alone can change a prediction. Also, the words deleted here are not random.",
+        *(as_trained["steps"], share_text(as_trained["word_dropout"]), as_trained["steps"], as_trained["half"]),
+    )
 
 
 def _description(protocol: Results) -> str:
@@ -129,31 +149,20 @@ def _description(protocol: Results) -> str:
 
 def comparison_finding(protocol: Results) -> Sentence:
     """Which methods are significantly better or worse than the reference, and which are not."""
-    by_verdict: dict[str, list[str]] = {
-        "significantly better": [],
-        "significantly worse": [],
-        "no significant difference": [],
-        "too few documents": [],
-    }
+    by_verdict: dict[str, list[str]] = {}
     differences: Sequence[Results] = protocol.get("differences") or ()
-    few = "too few documents"
     for each in differences:
         if each["method"] != "random" and not each["method"].endswith(", reversed"):
-            if each.get("verdict") == "too few documents":
-                few = too_few(each)
-            by_verdict.get(str(each.get("verdict")), by_verdict["too few documents"]).append(each["method"])
-    parts = {
-        "significantly better": "significantly better: *{}*",
-        "significantly worse": "significantly worse: {}",
-        "no significant difference": "no significant difference: {}",
-        "too few documents": few + " for a verdict: {}",
-    }
-    found = [name for name in parts if by_verdict[name]]
+            verdict = str(each.get("verdict"))
+            key = no_verdict(each) if verdict in NO_VERDICT else verdict if verdict in VERDICTS else "no verdict"
+            by_verdict.setdefault(key, []).append(each["method"])
+    order = [*VERDICTS, *(key for key in by_verdict if key not in VERDICTS)]
+    found = [key for key in order if key in by_verdict]
     if not found:
         return ()
-    pattern = "Compared with *{}* (paired bootstrap, 95%): " + "; ".join(parts[name] for name in found) + "."
-    names = [", ".join(by_verdict[name]) for name in found]
-    return sentence(pattern, differences[0]["against"], *names)
+    parts = (f"{key}: {'*{}*' if key == 'significantly better' else '{}'}" for key in found)
+    pattern = f"Compared with *{{}}* ({TEST}): " + "; ".join(parts) + "."
+    return sentence(pattern, differences[0]["against"], *(", ".join(by_verdict[key]) for key in found))
 
 
 def deletion_finding(protocol: Results) -> Sentence:

@@ -25,6 +25,7 @@ from textlrp.reports.evaluation.tables import (
     sentence,
     share_text,
 )
+from textlrp.reports.evaluation.vectors_section import vectors_finding
 from textlrp.reports.numbers import number
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
@@ -88,27 +89,10 @@ def findings(results: Results) -> list[Sentence]:
         others = comparison_finding(protocol) if n == 0 else ()
         finding = deletion_finding(protocol)
         found.append((*finding, Word(" "), *others) if others else finding)
-    found.append(_vectors_finding((results.get("vectors") or {}).get("rows") or ()))
+    found.append(vectors_finding(results.get("vectors") or {}))
     found.append(_pointing_finding(results.get("pointing") or {}))
     found.append(_rationales_finding((results.get("rationales") or {}).get("levels") or ()))
     return [finding for finding in found if finding]
-
-
-def _vectors_finding(rows: Sequence[Results]) -> Sentence:
-    indices = {row["weighting"]: row["epi"] for row in rows if finite(row.get("epi")) is not None}
-    if not indices:
-        return ()
-    best, least = max(indices, key=indices.__getitem__), min(indices, key=indices.__getitem__)
-    pattern = (
-        "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI) is highest for *{}* "
-        "weighting: *{}*."
-    )
-    if best == least:
-        return sentence(pattern, best, number(indices[best], 4))
-    return sentence(
-        pattern + " It is lowest for {} weighting: {}.",
-        best, number(indices[best], 4), least, number(indices[least], 4),
-    )  # fmt: skip
 
 
 def _pointing_finding(pointing: Results) -> Sentence:

@@ -84,7 +84,9 @@ def _intro(naopc: Results) -> list[Sentence]:
         if n_exact:
             how += f" In {documents(n_exact)} the limits are exact, because the score is a sum over the words."
     found = [
-        sentence(how + " The mean limits of AOPC are {} and {}.", number(naopc["lower"], 3), number(naopc["upper"], 3))
+        sentence(
+            how + " The mean limits of AOPC are {} and {}.", number(naopc["lower"], 3), number(naopc["upper"], 3)
+        )
     ]
     if naopc.get("max_words"):
         found.append(sentence("Only documents of at most {} known words are used.", count(naopc["max_words"])))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 from textlrp.reports.balance import cause_name
-from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
+from textlrp.reports.charts.figures import bars_figure
+from textlrp.reports.evaluation.errors_sections import errors_section, planted_errors_section
 from textlrp.reports.evaluation.naopc_section import naopc_section
 from textlrp.reports.evaluation.sanity_sections import cascade_section, sanity_section
 from textlrp.reports.evaluation.soft_section import soft_section
 from textlrp.reports.evaluation.tables import (
-    MISSING,
     Block,
     Cell,
     Drawing,
@@ -20,33 +20,42 @@ from textlrp.reports.evaluation.tables import (
     Section,
     Table,
     count,
+    difference_cells,
     documents,
     duration,
     figure_cell,
     head,
     interval_cell,
-    sentence,
     share_cell,
+    verdict_heads,
+    verdicts_note,
 )
 from textlrp.reports.evaluation.text_sections import rationales_section, words_section
+from textlrp.reports.evaluation.vectors_section import vectors_section
 
 
 def eraser_section(rows: list[Results]) -> Section:
     """Comprehensiveness and sufficiency."""
-    quantity = rows[0].get("quantity", "probability")
-    table = Table(
-        f"Mean decrease of the {quantity} of the predicted class, {documents(rows[0].get('documents'))}",
-        head("method", "comprehensiveness ↑", "95% interval", "sufficiency ↓", "95% interval"),
-        tuple(
-            (
-                Cell(row["method"]),
-                figure_cell(row.get("comprehensiveness"), 3),
-                interval_cell(row.get("comprehensiveness_interval")),
-                figure_cell(row.get("sufficiency"), 3),
-                interval_cell(row.get("sufficiency_interval")),
-            )
-            for row in rows
-        ),
+    quantity, against = rows[0].get("quantity", "probability"), rows[0]["method"]
+    tables = (
+        Table(
+            f"{title}: mean decrease of the {quantity} of the predicted class, {documents(rows[0].get('documents'))}",
+            head("method", f"{name} {arrow}", "95% interval", *verdict_heads(against)),
+            tuple(
+                (
+                    Cell(row["method"]),
+                    figure_cell(row.get(name), 3),
+                    interval_cell(row.get(f"{name}_interval"), n_documents=row.get("documents")),
+                    *difference_cells((row.get("differences") or {}).get(name)),
+                )
+                for row in rows
+            ),
+            (verdicts_note(against),) if arrow == "↓" else (),
+        )
+        for title, name, arrow in (
+            ("Comprehensiveness", "comprehensiveness", "↑"),
+            ("Sufficiency", "sufficiency", "↓"),
+        )
     )
     return Section(
         "eraser",
@@ -56,67 +65,34 @@ def eraser_section(rows: list[Results]) -> Section:
         "only they are kept. Both are means over several shares of the words.",
         "high comprehensiveness (the words are necessary), low sufficiency (the words are sufficient)",
         "DeYoung et al., ERASER: A Benchmark to Evaluate Rationalized NLP Models, ACL 2020",
-        (Block(table=table),),
-    )
-
-
-def vectors_section(vectors: Results) -> Section:
-    """The explanatory power index (EPI), accuracy against K, and the maps."""
-    table = Table(
-        f"Explanatory power index (EPI), mean over {count(vectors.get('splits'))} random splits",
-        head("weighting", "EPI ↑", "standard deviation", "best K"),
-        tuple(
-            (
-                Cell(row["weighting"]),
-                figure_cell(row.get("epi"), 4),
-                figure_cell(row.get("sd"), 4, look="soft"),
-                Cell(count(row.get("k")), "num"),
-            )
-            for row in vectors["rows"]
-        ),
-    )
-    curves = Drawing(Markup(neighbors_figure(vectors, uid="neighbors")))
-    blocks = [Block(figures=(curves,), table=table)]
-    maps = vectors.get("maps") or ()
-    if maps:
-        intro = sentence(
-            "Documents are close together when similar words drove their predictions (PCA of the relevance-weighted "
-            "document vectors). With uniform weights, they are close together when they contain similar words."
-        )
-        drawn = (Drawing(Markup(map_figure(one, uid=f"map{n}")), one["weighting"]) for n, one in enumerate(maps))
-        blocks.append(Block("Maps of the documents", (intro,), tuple(drawn)))
-    return Section(
-        "vectors",
-        "Document vectors",
-        "Do relevant words represent the class of a document? A document vector is the sum of the document’s word "
-        "vectors, weighted by relevance. Half of the documents are classified by the majority label of their K "
-        "nearest neighbors in the other half. The explanatory power index (EPI) is this k-nearest-neighbor accuracy "
-        "at the best K. It is high if documents of the same class have similar relevant words.",
-        "a high EPI",
-        "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017",
-        tuple(blocks),
+        tuple(Block(table=table) for table in tables),
     )
 
 
 def pointing_section(pointing: Results) -> Section:
     """Hits of the pointing game on hybrid documents."""
     rows = pointing["rows"]
+    against = rows[0]["method"]
+    left_out = (
+        (f"{documents(pointing['discarded'])} left out: they contain no sentence of the predicted class.",)
+        if pointing.get("discarded")
+        else ()
+    )
     table = Table(
         f"Hits in {count(pointing.get('hybrids'))} hybrid documents",
-        head("method", "hit rate ↑", "95% interval", "hits", "documents"),
+        head("method", "hit rate ↑", "95% interval", "hits", "documents", *verdict_heads(against)),
         tuple(
             (
                 Cell(row["method"]),
                 share_cell(row.get("accuracy")),
-                Cell(share_cell(0.0, row.get("interval")).note or MISSING, "num soft"),
+                interval_cell(row.get("interval"), percent=True, n_documents=row.get("counted")),
                 Cell(count(row.get("hits")), "num"),
                 Cell(count(row.get("counted")), "num"),
+                *difference_cells((row.get("differences") or {}).get("accuracy")),
             )
             for row in rows
         ),
-        (f"{documents(pointing['discarded'])} left out: they contain no sentence of the predicted class.",)
-        if pointing.get("discarded")
-        else (),
+        (verdicts_note(against), *left_out),
     )
     bars = Drawing(Markup(bars_figure(rows, title="hit rate, with 95% intervals", uid="hits")))
     return Section(
@@ -141,7 +117,7 @@ def stability_section(rows: list[Results]) -> Section:
             (
                 Cell(row["model"]),
                 figure_cell(row.get("rank_correlation"), 2),
-                interval_cell(row.get("interval"), 2),
+                interval_cell(row.get("interval"), 2, n_documents=row.get("documents")),
                 share_cell(row.get("top_overlap")),
                 Cell(count(row.get("documents")), "num"),
             )
@@ -216,6 +192,8 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "cascade": ("cascading randomization", cascade_section),
     "stability": ("stability across models", stability_section),
     "ledger": ("score breakdown", ledger_section),
+    "errors": ("likely label errors", errors_section),
+    "planted-errors": ("planted label errors", planted_errors_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""

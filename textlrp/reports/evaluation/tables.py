@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from textlrp.records import MIN_DOCUMENTS
 from textlrp.reports.numbers import decimals, number, percentage
 
 Results = Mapping[str, Any]
@@ -51,6 +52,15 @@ VERDICTS = {
     "no significant difference": "≈ not significant",
 }
 """Each verdict of ``results.json`` as table cells show it."""
+
+NO_VERDICT = {
+    "too few documents": "too few documents (n={})",
+    "same difference in every document": "same difference in every document (n={})",
+}
+"""By the entry of ``results.json``: why there is no verdict."""
+
+TEST = "paired permutation test, 5% level, Holm correction"
+"""How verdicts are found, for sentences and notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,36 +144,59 @@ def share_cell(value: float | None, interval: Sequence[float | None] | None = No
     return Cell(share_text(found), "num", interval_text(interval, percent=True))
 
 
-def interval_cell(interval: Sequence[float | None] | None, digits: int = 3, *, signed: bool = False) -> Cell:
-    """A confidence interval, or a dash."""
-    return Cell(interval_text(interval, digits, signed=signed) or MISSING, "num soft")
+def interval_cell(
+    interval: Sequence[float | None] | None,
+    digits: int = 3,
+    *,
+    signed: bool = False,
+    percent: bool = False,
+    n_documents: float | None = None,
+) -> Cell:
+    """A confidence interval; a missing one is a dash, or with ``n_documents`` tells the reason."""
+    found = interval_text(interval, digits, signed=signed, percent=percent)
+    if not found and n_documents is not None:
+        found = f"{'too few' if n_documents < MIN_DOCUMENTS else 'all equal'} (n={count(n_documents)})"
+    return Cell(found or MISSING, "num soft")
 
 
 def difference_cells(difference: Results | None) -> tuple[Cell, Cell, Cell]:
-    """A paired difference, its interval and its verdict, as in ``results.json``."""
+    """A paired difference, its interval, and its verdict above the p-value and the effect size; see results.json."""
     if difference is None:
         return Cell("", "num"), Cell("", "num"), Cell("")
-    found = difference.get("verdict")
-    text = VERDICTS.get(str(found), MISSING)
-    if found == "too few documents":
-        text = f"too few (n={count(difference.get('documents'))})"
+    verdict = str(difference.get("verdict"))
+    text = no_verdict(difference) if verdict in NO_VERDICT else VERDICTS.get(verdict, MISSING)
+    p_value, size = finite(difference.get("p_corrected")), finite(difference.get("effect_size"))
+    parts = [f"p = {p_text(p_value)}"] if p_value is not None else []
+    parts += [f"d = {number(size, 2, signed=True)}"] if size is not None else []
     return (
         figure_cell(difference.get("difference"), 3, signed=True),
         interval_cell(difference.get("interval"), signed=True),
-        Cell(text, f"verdict {'strong' if text[0] in '▲▼' else 'soft'}"),
+        Cell(text, f"verdict {'strong' if text[0] in '▲▼' else 'soft'}", ", ".join(parts)),
     )
 
 
-def too_few(difference: Results) -> str:
-    """What replaces a verdict in a sentence."""
-    return f"too few documents (n={count(difference.get('documents'))})"
+def no_verdict(difference: Results) -> str:
+    """What replaces a verdict: why there is none."""
+    return NO_VERDICT[str(difference.get("verdict"))].format(count(difference.get("documents")))
+
+
+def p_text(value: float) -> str:
+    """A p-value with two significant digits, at least 0.0001."""
+    return "0.0001" if value <= 0.0001 else number(value, 2 if value >= 0.095 else 3 if value >= 0.0095 else 4)
+
+
+def verdict_heads(against: str, measure: str = "") -> tuple[str, str, str]:
+    """The heads of :func:`difference_cells`; ``measure`` is what differs, if the table has several measures."""
+    return f"{measure}difference from {against}", "95% interval", "text:verdict"
 
 
 def verdicts_note(against: str) -> str:
     """The note below a table with :func:`difference_cells`."""
     return (
-        f"▲ significantly better or ▼ significantly worse than {against}: the 95% paired bootstrap interval of the "
-        "difference excludes 0. ≈ no significant difference. There is no verdict for too few documents."
+        f"▲ significantly better or ▼ significantly worse than {against}, ≈ no significant difference: {TEST} "
+        "for all rows of a table. p is the corrected p-value; the intervals are not corrected. d is the standardized "
+        "difference (Cohen’s d_z): the mean difference divided by its standard deviation over documents; 0.2 is "
+        f"small, 0.8 is large. Fewer than {MIN_DOCUMENTS} documents get no verdict and no interval."
     )
 
 

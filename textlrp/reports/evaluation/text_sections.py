@@ -19,6 +19,7 @@ from textlrp.reports.evaluation.tables import (
     interval_cell,
     sentence,
     share_text,
+    verdict_heads,
     verdicts_note,
 )
 from textlrp.reports.marks import UNSEEN, UNSEEN_NOTE
@@ -62,13 +63,13 @@ def rationales_section(rationales: Results) -> Section:
         "high values",
         "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
         tuple(
-            _rationales_block(level, skipped=0 if n else rationales.get("skipped") or 0)
+            _rationales_block(level, skipped=0 if n else rationales.get("skipped") or 0, with_note=n == 0)
             for n, level in enumerate(rationales["levels"])
         ),
     )
 
 
-def _rationales_block(level: Results, *, skipped: int) -> Block:
+def _rationales_block(level: Results, *, skipped: int, with_note: bool) -> Block:
     title, things, about = _LEVELS[level["by"]]
 
     def cell(row: Results, name: str) -> Cell:
@@ -82,9 +83,7 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
         head(
             "method",
             *_RATIONALES.values(),
-            f"average precision: difference from {against}",
-            "95% interval",
-            "text:verdict",
+            *verdict_heads(against, "average precision: "),
         ),
         tuple(
             (
@@ -94,7 +93,7 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
             )
             for row in level["rows"]
         ),
-        ("Below each value: its 95% bootstrap interval.", verdicts_note(against)),
+        ("Below each value: its 95% bootstrap interval.", verdicts_note(against)) if with_note else (),
     )
     intro = [sentence(about)]
     if finite(level.get("marked_share")) is not None:
