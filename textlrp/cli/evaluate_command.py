@@ -30,7 +30,7 @@ from textlrp.cli.shared_options import (
     SplitOption,
     TrainedModelArgument,
 )
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, RETRAINING
 
 
 def cli_evaluate(
@@ -68,7 +68,7 @@ def cli_evaluate(
         typer.Option(
             metavar="NAME",
             help=f"Measure to take: {', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}. Can be repeated. "
-            "Default: all.",
+            f"Default: all but {' and '.join(RETRAINING)}.",
         ),
     ] = None,
     slow: Annotated[
@@ -100,6 +100,18 @@ def cli_evaluate(
             "repeated.",
         ),
     ] = None,
+    planted: Annotated[
+        bool,
+        typer.Option(
+            "--planted",
+            metavar="",
+            help="Train models on three quarters of CORPUS with planted shortcuts, and measure which methods find "
+            "them. Trains 3 models for each seed.",
+        ),
+    ] = False,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of seeds with which --planted trains models.")
+    ] = 3,
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
@@ -149,6 +161,8 @@ def cli_evaluate(
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
+        retraining=[name for name, chosen in (("planted", planted),) if chosen],
+        repeats=repeats,
         slow=slow,
         other_models={name: load_folder(name) for name in against or ()},
         n_slow_documents=sample,

@@ -103,7 +103,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
         run.note_corpus_limits()
     found: dict[str, Any] = {}
     for name in MEASURES:
-        if run.plan.measures is None or name in run.plan.measures:
+        if run.plan.takes(name):
             if run.corpus.counts is not None and name in ONE_LABEL_ONLY:
                 run.notes.append(f"{TITLES[name].capitalize()}: not measured, because the model is multi-label.")
                 continue

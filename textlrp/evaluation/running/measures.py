@@ -26,6 +26,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "sanity": "running.measured:sanity",
         "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
+        "planted": "running.measured_planted:planted",
     }
 )
 """The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
@@ -41,12 +42,16 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "sanity": "sanity check (randomized weights)",
         "stability": "stability across models",
         "ledger": "score breakdown",
+        "planted": "planted shortcuts",
     }
 )
 """What progress lines and notes call each measure."""
 
 
-ONE_LABEL_ONLY = ("deletion", "vectors", "pointing")
+RETRAINING = ("planted",)
+"""The measures that train models, which can take hours; they are measured only if they are named."""
+
+ONE_LABEL_ONLY = ("deletion", "vectors", "pointing", *RETRAINING)
 """The measures that need one true label for each document, and so do not apply to multi-label models."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
-from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.measures import MEASURES, RETRAINING
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
@@ -89,7 +89,8 @@ class EvaluationPlan:
     - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.
     - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
     - ``other_models``: models by name, to compare their explanations with those of this model.
-    - ``measures``: names of :data:`.MEASURES`, by default all.
+    - ``measures``: names of :data:`.MEASURES`, by default all but those that train models (:data:`.RETRAINING`).
+    - ``repeats``: trainings with different seeds, for the measures that train models.
     """
 
     methods: tuple[MethodSpec, ...]
@@ -105,11 +106,19 @@ class EvaluationPlan:
     rationales: Path | None = None
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
+    repeats: int = 3
+
+    def takes(self, measure: str) -> bool:
+        """Whether a measure is to be taken."""
+        return measure in self.measures if self.measures is not None else measure not in RETRAINING
 
     def has_input_of(self, measure: str) -> bool:
         """Whether the plan has the rationales or the other models that a measure needs."""
         needed = {"rationales": self.rationales is not None, "stability": bool(self.other_models)}
         return needed.get(measure, True)
+
+
+_BY_DEFAULT = tuple(name for name in MEASURES if name not in RETRAINING)
 
 
 def make_plan(
@@ -118,13 +127,15 @@ def make_plan(
     methods: Sequence[str] = (),
     rules: Sequence[str] = (),
     measures: Sequence[str] = (),
+    retraining: Sequence[str] = (),
     slow: bool = False,
     **options: Any,
 ) -> EvaluationPlan:
     """Create a plan from names of methods, LRP rules and measures.
 
     ``methods`` are names of attribution methods, by default :func:`default_methods`. ``rules`` are names of LRP rules
-    to measure in addition. ``measures`` are names of :data:`.MEASURES`, by default all. ``slow`` adds LIME and SHAP.
+    to measure in addition. ``measures`` are names of :data:`.MEASURES`, by default all but :data:`.RETRAINING`;
+    ``retraining`` are names of these to measure in addition. ``slow`` adds LIME and SHAP.
     ``options`` are other fields of :class:`EvaluationPlan`. Raises :class:`RuleError` for an unknown method or rule,
     :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
     measure.
@@ -137,7 +148,7 @@ def make_plan(
     for each in (*specs, *slow_methods):
         if (method := each.settings(model).method) is not None:
             check_installed(method)
-    for name in measures:
+    for name in (*measures, *retraining):
         if name not in MEASURES:
             raise OptionError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}.")
     if "rationales" in measures and options.get("rationales") is None:
@@ -146,7 +157,7 @@ def make_plan(
         model,
         methods=tuple({each.title: each for each in specs}.values()),
         slow_methods=slow_methods,
-        measures=frozenset(measures) if measures else None,
+        measures=frozenset((*(measures or _BY_DEFAULT), *retraining)) if measures or retraining else None,
         **options,
     )
 
@@ -158,7 +169,9 @@ def without_corpus(plan: EvaluationPlan) -> EvaluationPlan:
             "CORPUS is missing. Pass a file of labeled texts, or --rationales FILE to measure only agreement with "
             "human rationales."
         )
-    needing = [name for name in MEASURES if name in (plan.measures or ()) and name not in RATIONALES_ONLY]
+    needing = [
+        name for name in (*RETRAINING, *MEASURES) if name in (plan.measures or ()) and name not in RATIONALES_ONLY
+    ]
     if needing:
         raise OptionError(f"CORPUS is missing, and the measure {needing[0]} needs it. Pass a file of labeled texts.")
     return replace(plan, measures=RATIONALES_ONLY)

@@ -164,7 +164,7 @@ def _checked_results(results: Results, name: str, make: Callable[[], T]) -> T:
 
 def _has_content(part: Any) -> bool:
     if isinstance(part, Mapping):
-        return bool(part.get("rows") or part.get("protocols") or part.get("levels"))
+        return bool(part.get("rows") or part.get("protocols") or part.get("levels") or part.get("kinds"))
     return bool(part)
 
 

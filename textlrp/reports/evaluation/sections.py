@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
+from textlrp.reports.evaluation.retraining_sections import planted_section
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -232,6 +233,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "sanity": ("sanity check (randomized weights)", sanity_section),
     "stability": ("stability across models", stability_section),
     "ledger": ("score breakdown", ledger_section),
+    "planted": ("planted shortcuts", planted_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""
