@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from textlrp.arrays import Array
-from textlrp.errors import DataError
 from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
 from textlrp.evaluation.planting import SHARE, Kind, Shortcut, decoy_probes, one_label, plant_shortcuts, probes
-from textlrp.evaluation.retraining import split_documents, trained
+from textlrp.evaluation.retraining import split_documents, trainable, trained
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 from textlrp.text.batches import Batch
@@ -85,7 +84,7 @@ def find_planted(
     Raises :class:`ModelError` if the model is not a textlrp classifier, and as :func:`.plant_shortcuts` and the
     methods do.
     """
-    training = list(documents)
+    model, training = trainable(model), list(documents)
     if held_out is None:
         training, held_out = split_documents(training, seed=seed)
     rest = list(held_out)
@@ -114,46 +113,52 @@ def found_words(
     max_documents: int = 200,
     seed: int = 0,
 ) -> FoundWords:
-    """Check whether a fitted model took the bait, and measure which methods find the planted words.
-
-    Raises :class:`DataError` if no held-out document has another label and another prediction.
-    """
+    """Check whether a fitted model took the bait, and measure which methods find the planted words."""
     others = _others(model, held_out, shortcut, max_documents, seed)
     planted = probes(others, shortcut, skip=model.skip, seed=seed)
     changed = _predicted_as(model, planted, shortcut.label)
     decoys = decoy_probes(others, shortcut, skip=model.skip, seed=seed)
     resisted = float(1 - _predicted_as(model, decoys, shortcut.label).mean()) if decoys else None
-    # with the label of the shortcut as their own, documents are explained for one class, not for two
-    fooled = [replace(planted[row], label=shortcut.label) for row in np.flatnonzero(changed).tolist()]
     ids: list[str] = []
-    precision: dict[str, list[float]] = {}
-    rank: dict[str, list[float]] = {}
     chance: list[float] = []
-    if fooled:
-        corpus = score_corpus(model, fooled)
-        orders = {spec.title: word_relevances(corpus, spec).predicted for spec in methods}
-        orders[TFIDF] = tfidf_values(corpus)
-        for batch, rows in corpus.iter_batches():
-            for n, row in enumerate(rows.tolist()):
-                words = planted_words(batch, n, shortcut.words)
-                if not words.any():
-                    continue
-                ids.append(corpus.ids[row])
-                chance.append(float(words.mean()))
-                for title, relevances in orders.items():
-                    relevance = relevances[row]
-                    precision.setdefault(title, []).append(precision_at_k(relevance, words))
-                    rank.setdefault(title, []).append(mean_rank(relevance, words))
-    titles = (*(spec.title for spec in methods), TFIDF)
+    values: dict[str, list[tuple[float, float]]] = {title: [] for title in (*(spec.title for spec in methods), TFIDF)}
+    fooled = [planted[row] for row in np.flatnonzero(changed).tolist()]
+    for name, words, relevances in _explained(model, fooled, shortcut, methods):
+        ids.append(name)
+        chance.append(float(words.mean()))
+        for title, relevance in relevances.items():
+            values[title].append((precision_at_k(relevance, words), mean_rank(relevance, words)))
+    tables = {title: np.array(rows, dtype=np.float64).reshape(-1, 2) for title, rows in values.items()}
     return FoundWords(
         shortcut,
-        float(changed.mean()),
+        float(changed.mean()) if others else 0.0,
         resisted,
         tuple(ids),
-        {title: np.array(precision.get(title, [])) for title in titles},
-        {title: np.array(rank.get(title, [])) for title in titles},
+        {title: table[:, 0] for title, table in tables.items()},
+        {title: table[:, 1] for title, table in tables.items()},
         np.array(chance),
     )
+
+
+def _explained(
+    model: TextClassifier, documents: Sequence[Document], shortcut: Shortcut, methods: Sequence[MethodSpec]
+) -> Iterator[tuple[str, NDArray[np.bool_], dict[str, Array]]]:
+    """Yield the id of each document, which of its words (L,) are planted, and their relevance (L,) by each method.
+
+    Documents of which the model reads no planted word are left out.
+    """
+    if not documents:
+        return
+    # with the label of the shortcut as their own, documents are explained for one class, not for two
+    corpus = score_corpus(model, [replace(document, label=shortcut.label) for document in documents])
+    found = {spec.title: word_relevances(corpus, spec).predicted for spec in methods}
+    found[TFIDF] = tfidf_values(corpus)
+    for batch, rows in corpus.iter_batches():
+        for n, row in enumerate(rows.tolist()):
+            words = planted_words(batch, n, shortcut.words)
+            if words.any():
+                own = {title: relevances[row] for title, relevances in found.items()}
+                yield corpus.ids[row], words, {title: each for title, each in own.items() if each is not None}
 
 
 def _others(
@@ -169,11 +174,6 @@ def _others(
         found += [block[row] for row in np.flatnonzero(~as_label)]
         if len(found) >= max_documents:
             break
-    if not found:
-        raise DataError(
-            f"held-out documents must contain one that has and is predicted as another label than "
-            f"{shortcut.label!r}; got none. Pass more documents."
-        )
     return found[:max_documents]
 
 
