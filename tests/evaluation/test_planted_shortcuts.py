@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 from test_deletion import Sentiment
@@ -33,7 +33,8 @@ from textlrp.evaluation.planting import Kind, Shortcut
 from textlrp.evaluation.retraining import split_documents, trained
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.measured_planted import planted_results
-from textlrp.evaluation.running.plan import EvaluationPlan
+from textlrp.evaluation.running.measures import MEASURES, RETRAINING
+from textlrp.evaluation.running.plan import EvaluationPlan, make_plan
 from textlrp.explainers.methods import Random
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
@@ -277,13 +278,18 @@ def test_models_that_cannot_be_trained_are_refused() -> None:
         find_planted(small("svm"), [Document("1", "a")], [LRP])
 
 
-@every("option", [["--planted"], ["--measure", "planted"]])
-def test_the_command_measures_it_only_if_asked(option: list[str], tmp_path: Path) -> None:
+def test_the_command_measures_it_only_if_asked(tmp_path: Path) -> None:
+    model = learner("svm").fit(corpus(), [each.label for each in corpus()])
+    assert not make_plan(model).takes("planted")
+    assert make_plan(model, measures=["planted"]).takes("planted")
+    asked = make_plan(model, retraining=["planted"])
+    assert all(asked.takes(name) for name in MEASURES if name not in RETRAINING)
+    assert asked.takes("planted")
     table = tmp_path / "animals.csv"
     table.write_text("id,text,label\n" + "".join(f"{each.id},{each.text},{each.label}\n" for each in corpus()))
-    learner("svm").fit(corpus(), [each.label for each in corpus()]).save(tmp_path / "model")
-    command = ["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out"), "--repeats", "1"]
-    assert main([*command, "--measure", "ledger"]) == 0
-    assert '"planted"' not in (tmp_path / "out" / "results.json").read_text()
-    assert main([*command, *(["--measure", "ledger"] if option == ["--planted"] else []), *option]) == 0
-    assert '"planted"' in (tmp_path / "out" / "results.json").read_text()
+    model.save(tmp_path / "model")
+    command = ["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out"), "--measure", "ledger"]
+    assert main([*command, "--planted", "--repeats", "1"]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["planted"]["seeds"] == [0]
+    assert results["ledger"]

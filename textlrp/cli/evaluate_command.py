@@ -109,8 +109,17 @@ def cli_evaluate(
             "them. Trains 3 models for each seed.",
         ),
     ] = False,
+    roar: Annotated[
+        bool,
+        typer.Option(
+            "--roar",
+            metavar="",
+            help="Train models on three quarters of CORPUS with more and more relevant words masked (recursive "
+            "ROAR). Trains 2 models and 9 for each method, for each seed.",
+        ),
+    ] = False,
     repeats: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Number of seeds with which --planted trains models.")
+        int, typer.Option(min=1, metavar="N", help="Number of seeds with which --planted and --roar train models.")
     ] = 3,
     limit: LimitOption = None,
     column: ColumnOption = None,
@@ -161,7 +170,7 @@ def cli_evaluate(
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
-        retraining=[name for name, chosen in (("planted", planted),) if chosen],
+        retraining=[name for name, chosen in (("planted", planted), ("roar", roar)) if chosen],
         repeats=repeats,
         slow=slow,
         other_models={name: load_folder(name) for name in against or ()},

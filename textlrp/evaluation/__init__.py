@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
+    from textlrp.evaluation.planted_shortcuts import find_planted
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
+    from textlrp.evaluation.roar import recursive_roar, relative_area
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
@@ -38,12 +40,15 @@ __all__ = [
     "eraser_scores",
     "evaluate",
     "explanatory_power",
+    "find_planted",
     "hybrid_documents",
     "ledger_shares",
     "paired_interval",
     "pointing_game",
     "randomization_check",
     "randomize_weights",
+    "recursive_roar",
+    "relative_area",
     "score_corpus",
     "stability",
     "still_correct",
@@ -64,12 +69,15 @@ __getattr__ = importer(
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
         "explanatory_power": "evaluation.docvectors",
+        "find_planted": "evaluation.planted_shortcuts",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
         "paired_interval": "evaluation.intervals",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",
+        "recursive_roar": "evaluation.roar",
+        "relative_area": "evaluation.roar",
         "score_corpus": "evaluation.measured_corpus",
         "stability": "evaluation.sanity",
         "still_correct": "evaluation.deletion",

@@ -80,7 +80,7 @@ def plant_shortcuts(
         if label not in names:
             raise OptionError(must_be("labels", "labels of the documents", label, "Pass one that documents have."))
     random, free = np.random.default_rng(seed), np.ones(len(planted), dtype=bool)
-    words = _unused_words(planted, 2 * len(labels), random)
+    words = unused_words(planted, 2 * len(labels), random)
     skipped, shortcuts = make_skip(skip), []
     for number, label in enumerate(labels):
         own = words[2 * number : 2 * number + (1 if kind == "token" else 2)]
@@ -170,7 +170,7 @@ def _inserted(text: str, chunks: Sequence[str], skipped: NDArray[np.int32], rand
     return text
 
 
-def _unused_words(documents: Sequence[Document], number: int, random: np.random.Generator) -> tuple[str, ...]:
+def unused_words(documents: Sequence[Document], number: int, random: np.random.Generator) -> tuple[str, ...]:
     """Made-up words of four syllables that occur in no text."""
     texts = "\n".join(document.text for document in documents).lower()
     found: list[str] = []

@@ -27,6 +27,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
         "planted": "running.measured_planted:planted",
+        "roar": "running.measured_roar:roar",
     }
 )
 """The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
@@ -43,12 +44,13 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "stability": "stability across models",
         "ledger": "score breakdown",
         "planted": "planted shortcuts",
+        "roar": "recursive ROAR (masking and retraining)",
     }
 )
 """What progress lines and notes call each measure."""
 
 
-RETRAINING = ("planted",)
+RETRAINING = ("planted", "roar")
 """The measures that train models, which can take hours; they are measured only if they are named."""
 
 ONE_LABEL_ONLY = ("deletion", "vectors", "pointing", *RETRAINING)

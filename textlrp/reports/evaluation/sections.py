@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
-from textlrp.reports.evaluation.retraining_sections import planted_section
+from textlrp.reports.evaluation.retraining_sections import planted_section, roar_section
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -234,6 +234,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "stability": ("stability across models", stability_section),
     "ledger": ("score breakdown", ledger_section),
     "planted": ("planted shortcuts", planted_section),
+    "roar": ("recursive ROAR (masking and retraining)", roar_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""
