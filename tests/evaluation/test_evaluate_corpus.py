@@ -47,7 +47,7 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert "toy" in page
     assert "<script" not in page
     assert results["accuracy"] == model.score(TEXTS, LABELS)
-    # the plan has no rationales and no other models
+    # the plan has no rationales and no other models, and nothing is trained
     assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability", *RETRAINING}
     titles = [spec.title for spec in default_methods(model)]
     first = results["deletion"]["protocols"][0]

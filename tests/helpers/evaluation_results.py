@@ -168,6 +168,8 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
                 for n, name in enumerate(("margin", "self-confidence", "net relevance"))
             ],
         },
+        "planted": planted(),
+        "roar": roar(),
     }
     return results | changed
 
@@ -279,6 +281,99 @@ def protocol(
         "curves": curves, "differences": differences,
         **({"as_in_training": {"word_dropout": 0.2, "steps": 21, "half": 34}} if mode == "zero" else {}),
     }  # fmt: skip
+
+
+def planted() -> dict[str, Any]:
+    """Shortcuts of three kinds, of which the pair was not learned."""
+    return {
+        "share": 0.05,
+        "taken_from": 0.05,
+        "labels": list(LABELS[:3]),
+        "seeds": [0, 1],
+        "trainings": 6,
+        "training_documents": 5649,
+        "held_out_documents": 1883,
+        "kinds": [planted_kind(kind, 1 if kind == "token" else 2, kind != "pair") for kind in PLANTED],
+    }
+
+
+def roar() -> dict[str, Any]:
+    shares = np.arange(11) / 10
+    rows = []
+    for title, good in [*((title, good) for title, *_, good in METHODS[:7]), ("random", 0.0)]:
+        accuracy = 0.05 + 0.76 * (1 - shares) ** (0.6 + 2.4 * good)
+        row: dict[str, Any] = {
+            "method": title,
+            "shares": shares.tolist(),
+            "accuracy": accuracy.tolist(),
+            "low": (accuracy - 0.01).tolist(),
+            "high": (accuracy + 0.01).tolist(),
+        }
+        if title != "random":
+            row |= {"racu": 0.5 * good, "racu_sd": 0.03, "racu_values": [0.5 * good - 0.03, 0.5 * good + 0.03]}
+        if rows:
+            row["difference"] = {
+                "difference": 0.3 * (1 - good),
+                "interval": around(0.3 * (1 - good), 0.01),
+                "documents": 1883,
+                "verdict": verdict_of(0.3 * (1 - good), 0.01, "lower"),
+            }
+        rows.append(row)
+    return {
+        "seeds": [0, 1],
+        "trainings": 148,
+        "training_documents": 5649,
+        "held_out_documents": 1883,
+        "rows": rows,
+    }
+
+
+PLANTED = ("token", "context", "pair")
+
+
+def planted_kind(kind: str, k: int, taken: bool) -> dict[str, Any]:
+    rows = [*((title, good) for title, *_, good in METHODS[:7]), ("random", 0.01), ("TF-IDF", 0.05)]
+    return {
+        "kind": kind,
+        "planted_words": k,
+        "shortcuts": [
+            {
+                "seed": seed,
+                "label": label,
+                "words": ["tonekada", "furunozo"][:k],
+                "carriers": 14,
+                "changed": 0.31 if taken else 0.02,
+                "resisted": None if k == 1 else 0.93,
+                "taken": taken,
+                "documents": 62 if taken else 4,
+            }
+            for seed in (0, 1)
+            for label in LABELS[:3]
+        ],
+        "taken": 6 if taken else 0,
+        "documents": 311 if taken else 0,
+        "chance": 0.0061 if taken else None,
+        "rows": [
+            {
+                "method": title,
+                "precision": min(1.0, 0.98 * good),
+                "sd": 0.02,
+                "lowest": min(1.0, 0.93 * good),
+                "rank": 1 + 40 * (1.04 - good),
+                "difference": None
+                if title == METHODS[0][0]
+                else {
+                    "difference": 0.98 * (good - 1),
+                    "interval": around(0.98 * (good - 1), 0.015),
+                    "documents": 311,
+                    "verdict": verdict_of(0.98 * (good - 1), 0.015),
+                },
+            }
+            for title, good in rows
+        ]
+        if taken
+        else [],
+    }
 
 
 def neighbors(random: np.random.Generator) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.reports.charts.figures import deletion_figure
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding
 from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
+from textlrp.reports.evaluation.retraining_sections import planted_finding
 from textlrp.reports.evaluation.tables import TEST, Sentence, difference_cells, duration, p_text, share_text
 from textlrp.reports.evaluation.vectors_section import vectors_claim
 
@@ -32,6 +33,7 @@ PARTS = (
     "ledger",
     "errors",
     "planted-errors",
+    "planted",
     "methods",
 )
 
@@ -100,7 +102,14 @@ def test_findings_come_first() -> None:
 
 def test_every_measure_is_explained_and_sourced() -> None:
     text = said(whole())
-    for source in ("Arras et al.", "DeYoung et al.", "Poerner, Roth, Schütze", "Adebayo et al.", "Bach et al."):
+    for source in (
+        "Arras et al.",
+        "DeYoung et al.",
+        "Poerner, Roth, Schütze",
+        "Adebayo et al.",
+        "Bach et al.",
+        "Bastings et al.",
+    ):
         assert source in text
     assert text.count("Better: ") == 9
     for method, *_ in METHODS:
@@ -148,6 +157,21 @@ def test_three_documents_get_no_verdict() -> None:
     assert f"Compared with LRP epsilon ({TEST}): too few documents (n=3): LRP gamma, gradient × input" in text
     assert text.count("too few documents (n=3)") > len(METHODS)
     assert not re.search("[▲▼] (better|worse)", text)
+
+
+def test_shortcuts_that_were_not_learned_are_reported_and_not_measured() -> None:
+    text = said(whole())
+    first, pair = text.split("Two words in order Two made-up")
+    assert (
+        "Share of planted words that LRP epsilon ranks highest, in models that learned them as a shortcut: " in first
+    )
+    assert "98.0% for a word, 98.0% for two words together." in first
+    assert "The shortcut was learned in 6 of 6 cases" in first
+    assert "The shortcut was learned in 0 of 6 cases" in pair
+    assert "Precision@2" in first
+    assert "Precision@2" not in pair
+    assert "alt.atheism 0 tonekada furunozo 14 2.0% 93.0% 4 no" in pair
+    assert planted_finding({"kinds": make_results()["planted"]["kinds"][2:]}) == ()
 
 
 def test_methods_are_compared_without_random_and_reversed() -> None:

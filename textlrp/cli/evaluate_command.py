@@ -115,6 +115,27 @@ def cli_evaluate(
             "repeated.",
         ),
     ] = None,
+    planted: Annotated[
+        bool,
+        typer.Option(
+            "--planted",
+            metavar="",
+            help="Train models on three quarters of CORPUS with planted shortcuts, and measure which methods find "
+            "them. Trains 3 models for each seed.",
+        ),
+    ] = False,
+    roar: Annotated[
+        bool,
+        typer.Option(
+            "--roar",
+            metavar="",
+            help="Train models on three quarters of CORPUS with more and more relevant words masked (recursive "
+            "ROAR). Trains 2 models and 9 for each method, for each seed.",
+        ),
+    ] = False,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of seeds with which --planted and --roar train models.")
+    ] = 3,
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
@@ -164,6 +185,8 @@ def cli_evaluate(
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
+        retraining=[name for name, chosen in (("planted", planted), ("roar", roar)) if chosen],
+        repeats=repeats,
         slow=slow,
         other_models={name: load_folder(name) for name in against or ()},
         n_slow_documents=sample,

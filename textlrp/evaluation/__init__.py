@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from textlrp.evaluation.neighbor_accuracy import explanatory_power
     from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
     from textlrp.evaluation.planted_errors import planted_label_errors
+    from textlrp.evaluation.planted_shortcuts import find_planted
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
+    from textlrp.evaluation.roar import recursive_roar, relative_area
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
@@ -46,6 +48,7 @@ __all__ = [
     "eraser_scores",
     "evaluate",
     "explanatory_power",
+    "find_planted",
     "hybrid_documents",
     "ledger_shares",
     "likely_label_errors",
@@ -55,6 +58,8 @@ __all__ = [
     "pointing_game",
     "randomization_check",
     "randomize_weights",
+    "recursive_roar",
+    "relative_area",
     "score_corpus",
     "soft_erasure",
     "stability",
@@ -78,6 +83,7 @@ __getattr__ = importer(
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
         "explanatory_power": "evaluation.neighbor_accuracy",
+        "find_planted": "evaluation.planted_shortcuts",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
         "likely_label_errors": "evaluation.label_errors",
@@ -87,6 +93,8 @@ __getattr__ = importer(
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",
+        "recursive_roar": "evaluation.roar",
+        "relative_area": "evaluation.roar",
         "score_corpus": "evaluation.measured_corpus",
         "soft_erasure": "evaluation.soft_erasure",
         "stability": "evaluation.sanity",

@@ -148,8 +148,15 @@ def paired_differences(
     p-values. Raises as :func:`paired_interval` does.
     """
     others = [name for name in values if name != reference]
-    found = corrected([paired_difference(values[name], values[reference], seed=seed) for name in others])
-    return {name: each.results(better) for name, each in zip(others, found, strict=True)}
+    return corrected_results(
+        {name: paired_difference(values[name], values[reference], seed=seed) for name in others}, better
+    )
+
+
+def corrected_results(differences: Mapping[str, PairedDifference], better: Better) -> dict[str, dict[str, Any]]:
+    """Correct the p-values of the methods of one table, and return the entry for ``results.json`` of each."""
+    found = corrected(list(differences.values()))
+    return {name: each.results(better) for name, each in zip(differences, found, strict=True)}
 
 
 def corrected(differences: Sequence[PairedDifference]) -> list[PairedDifference]:

@@ -71,7 +71,7 @@ def plant_shortcuts(
     :class:`DataError` if documents are missing a label or are too few.
     """
     planted = list(documents)
-    names = np.array([_one_label(document) for document in planted], dtype=object)
+    names = np.array([one_label(document) for document in planted], dtype=object)
     if kind not in KINDS:
         raise OptionError(must_be("kind", f"one of {', '.join(KINDS)}", kind, "Pass kind='token'."))
     if not 0 < share < 1:
@@ -80,7 +80,7 @@ def plant_shortcuts(
         if label not in names:
             raise OptionError(must_be("labels", "labels of the documents", label, "Pass one that documents have."))
     random, free = np.random.default_rng(seed), np.ones(len(planted), dtype=bool)
-    words = _unused_words(planted, 2 * len(labels), random)
+    words = unused_words(planted, 2 * len(labels), random)
     skipped, shortcuts = make_skip(skip), []
     for number, label in enumerate(labels):
         own = words[2 * number : 2 * number + (1 if kind == "token" else 2)]
@@ -111,20 +111,39 @@ def probes(
 
     A model took the bait if it predicts the label of the shortcut for many of them.
     """
+    return _with_words(documents, shortcut, _ways(shortcut.kind, shortcut.words)[:1], skip, seed)
+
+
+def decoy_probes(
+    documents: Iterable[Document], shortcut: Shortcut, *, skip: Skip = ("headers",), seed: int = 0
+) -> list[Document]:
+    """Plant what tells nothing into every document that has another label than the shortcut's, once for each way.
+
+    The ways are those of the decoys: each word alone, or the other order. A shortcut of one word has none. A model
+    that learned the shortcut, and not only its words, predicts the label of the shortcut for few of them.
+    """
+    return _with_words(documents, shortcut, _ways(shortcut.kind, shortcut.words)[1:], skip, seed)
+
+
+def _with_words(
+    documents: Iterable[Document], shortcut: Shortcut, ways: Sequence[tuple[str, ...]], skip: Skip, seed: int
+) -> list[Document]:
+    """The documents that have another label, for each of ``ways``, with its words inserted."""
     random, skipped = np.random.default_rng(seed), make_skip(skip)
-    way = _ways(shortcut.kind, shortcut.words)[0]
+    others = [document for document in documents if label_text(document.label) != shortcut.label]
     return [
         replace(each, text=_inserted(each.text, way, merge_ranges(each.skip, skipped(each.text)), random))
-        for each in documents
-        if label_text(each.label) != shortcut.label
+        for way in ways
+        for each in others
     ]
 
 
-def _one_label(document: Document) -> str:
+def one_label(document: Document) -> str:
+    """Return the label of a document as text; raise :class:`DataError` unless it has exactly one."""
     if document.label is None or isinstance(document.label, tuple):
         raise DataError(
-            f"document {document.id!r}: must have one label; got {label_text(document.label)}. Plant shortcuts into "
-            "documents with one label each."
+            f"document {document.id!r}: must have one label; got {label_text(document.label)}. Pass documents with "
+            "one label each."
         )
     return str(document.label)
 
@@ -151,7 +170,7 @@ def _inserted(text: str, chunks: Sequence[str], skipped: NDArray[np.int32], rand
     return text
 
 
-def _unused_words(documents: Sequence[Document], number: int, random: np.random.Generator) -> tuple[str, ...]:
+def unused_words(documents: Sequence[Document], number: int, random: np.random.Generator) -> tuple[str, ...]:
     """Made-up words of four syllables that occur in no text."""
     texts = "\n".join(document.text for document in documents).lower()
     found: list[str] = []

@@ -6,14 +6,14 @@ Letters: N documents, M documents that are measured, L words of a document that 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from textlrp.arrays import Array, FloatArray
-from textlrp.evaluation.intervals import paired_difference
+from textlrp.evaluation.intervals import corrected_results, kept_interval, paired_difference
 from textlrp.evaluation.normalized_aopc import (
     AopcLimits,
     NormalizedAopc,
@@ -59,36 +59,43 @@ def naopc(run: EvaluationRun) -> dict[str, Any] | None:
         "lower": float(limits.lower.mean()),
         "upper": float(limits.upper.mean()),
         "against": reference,
-        "rows": [
-            _row(title, each, found[reference], areas[title], limits, run.plan.seed) for title, each in found.items()
-        ],
+        "rows": _rows(found, reference, areas, limits, run.plan.seed),
     }
 
 
-def _row(
-    title: str,
-    found: NormalizedAopc,
-    reference: NormalizedAopc,
-    areas: Sequence[FloatArray],
+def _rows(
+    found: Mapping[str, NormalizedAopc],
+    reference: str,
+    areas: Mapping[str, Sequence[FloatArray]],
     limits: AopcLimits,
     seed: int,
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
+    differences = {}
+    for title, each in found.items():
+        if title != reference:
+            defined = np.isfinite(each.comprehensiveness_values)
+            values, others = (one.comprehensiveness_values[defined] for one in (each, found[reference]))
+            differences[title] = paired_difference(values, others, seed=seed)
+    entries = corrected_results(differences, "higher")
+    return [
+        _row(title, each, areas[title], limits) | ({"difference": entries[title]} if title in entries else {})
+        for title, each in found.items()
+    ]
+
+
+def _row(title: str, found: NormalizedAopc, areas: Sequence[FloatArray], limits: AopcLimits) -> dict[str, Any]:
     """The row of a method: ``outside`` counts documents whose order, or its reverse, is outside the limits found."""
     outside = ~limits.exact & np.any([(each < limits.lower) | (each > limits.upper) for each in areas], axis=0)
-    row = {
+    n_documents = int(np.isfinite(found.comprehensiveness_values).sum())
+    return {
         "method": title,
         "naopc": found.comprehensiveness,
-        "interval": list(found.comprehensiveness_interval),
+        "interval": kept_interval(found.comprehensiveness_interval, n_documents),
         "reversed": found.sufficiency,
-        "reversed_interval": list(found.sufficiency_interval),
+        "reversed_interval": kept_interval(found.sufficiency_interval, n_documents),
         "aopc": float(areas[0].mean()),
         "outside": int(outside.sum()),
     }
-    if found is not reference:
-        defined = np.isfinite(found.comprehensiveness_values)
-        values, others = (each.comprehensiveness_values[defined] for each in (found, reference))
-        row["difference"] = paired_difference(values, others, seed=seed).results("higher")
-    return row
 
 
 def _max_words(run: EvaluationRun) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.arrays import FloatArray
-from textlrp.evaluation.intervals import paired_difference
+from textlrp.evaluation.intervals import corrected_results, kept_interval, paired_difference
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
 from textlrp.evaluation.soft_erasure import DRAWS, soft_erasure
@@ -37,11 +37,18 @@ def soft(run: EvaluationRun) -> dict[str, Any]:
         for title, make in relevances.items()
     ]
     values = [{name: np.array(row.pop(f"{name}_values"), dtype=np.float64) for name in _MEASURED} for row in rows]
-    for row, own in zip(rows[1:], values[1:], strict=True):
-        row["differences"] = {
-            name: paired_difference(*_both(own[name], values[0][name]), seed=run.plan.seed).results("higher")
-            for name in _MEASURED
-        }
+    entries = {
+        name: corrected_results(
+            {
+                row["method"]: paired_difference(*_both(own[name], values[0][name]), seed=run.plan.seed)
+                for row, own in zip(rows[1:], values[1:], strict=True)
+            },
+            "higher",
+        )
+        for name in _MEASURED
+    }
+    for row in rows[1:]:
+        row["differences"] = {name: entries[name][row["method"]] for name in _MEASURED}
     return {"draws": DRAWS, "against": rows[0]["method"], "rows": rows}
 
 
@@ -61,7 +68,8 @@ def _row(run: EvaluationRun, title: str, make: Any) -> dict[str, Any]:
         found = soft_erasure(run.corpus, relevances, mask=mask, seed=run.plan.seed, progress=done)
     plain: dict[str, Any] = found._asdict()
     for name in _MEASURED:
-        plain[f"{name}_interval"] = list(plain[f"{name}_interval"])
+        n_documents = int(np.isfinite(plain[f"{name}_values"][mask]).sum())
+        plain[f"{name}_interval"] = kept_interval(plain[f"{name}_interval"], n_documents)
         # JSON has no nan
         plain[f"{name}_values"] = [float(v) if np.isfinite(v) else None for v in plain[f"{name}_values"][mask]]
     return plain

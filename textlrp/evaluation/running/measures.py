@@ -31,6 +31,8 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "ledger": "running.measured:ledger",
         "errors": "running.measured_errors:errors",
         "planted-errors": "running.measured_errors:planted_errors",
+        "planted": "running.measured_planted:planted",
+        "roar": "running.measured_roar:roar",
     }
 )
 """The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
@@ -51,12 +53,14 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "ledger": "score breakdown",
         "errors": "likely label errors",
         "planted-errors": "planted label errors",
+        "planted": "planted shortcuts",
+        "roar": "recursive ROAR (masking and retraining)",
     }
 )
 """What progress lines and notes call each measure."""
 
 
-RETRAINING = ("planted-errors",)
+RETRAINING = ("planted", "roar", "planted-errors")
 """The measures that train models, which can take hours."""
 
 ON_REQUEST = ("cascade", *RETRAINING)

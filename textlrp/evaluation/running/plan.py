@@ -11,7 +11,7 @@ from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.normalized_aopc import BEAM_WIDTH
-from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST, RETRAINING
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
@@ -93,6 +93,7 @@ class EvaluationPlan:
     - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
     - ``other_models``: models by name, to compare their explanations with those of this model.
     - ``measures``: names of :data:`.MEASURES`, by default all but those of :data:`.ON_REQUEST`.
+    - ``repeats``: trainings with different seeds, for the measures that train models.
     """
 
     methods: tuple[MethodSpec, ...]
@@ -110,6 +111,7 @@ class EvaluationPlan:
     rationales: Path | None = None
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
+    repeats: int = 3
 
     def takes(self, measure: str) -> bool:
         """Whether a measure is to be taken."""
@@ -121,19 +123,24 @@ class EvaluationPlan:
         return needed.get(measure, True)
 
 
+_BY_DEFAULT = tuple(name for name in MEASURES if name not in ON_REQUEST)
+
+
 def make_plan(
     model: Classifier,
     *,
     methods: Sequence[str] = (),
     rules: Sequence[str] = (),
     measures: Sequence[str] = (),
+    retraining: Sequence[str] = (),
     slow: bool = False,
     **options: Any,
 ) -> EvaluationPlan:
     """Create a plan from names of methods, LRP rules and measures.
 
     ``methods`` are names of attribution methods, by default :func:`default_methods`. ``rules`` are names of LRP rules
-    to measure in addition. ``measures`` are names of :data:`.MEASURES`, by default all. ``slow`` adds LIME and SHAP.
+    to measure in addition. ``measures`` are names of :data:`.MEASURES`, by default all but :data:`.ON_REQUEST`;
+    ``retraining`` are names of :data:`.RETRAINING` to measure in addition. ``slow`` adds LIME and SHAP.
     ``options`` are other fields of :class:`EvaluationPlan`. Raises :class:`RuleError` for an unknown method or rule,
     :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
     measure.
@@ -146,7 +153,7 @@ def make_plan(
     for each in (*specs, *slow_methods):
         if (method := each.settings(model).method) is not None:
             check_installed(method)
-    for name in measures:
+    for name in (*measures, *retraining):
         if name not in MEASURES:
             raise OptionError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}.")
     if "rationales" in measures and options.get("rationales") is None:
@@ -155,7 +162,7 @@ def make_plan(
         model,
         methods=tuple({each.title: each for each in specs}.values()),
         slow_methods=slow_methods,
-        measures=frozenset(measures) if measures else None,
+        measures=frozenset((*(measures or _BY_DEFAULT), *retraining)) if measures or retraining else None,
         **options,
     )
 
@@ -167,7 +174,9 @@ def without_corpus(plan: EvaluationPlan) -> EvaluationPlan:
             "CORPUS is missing. Pass a file of labeled texts, or --rationales FILE to measure only agreement with "
             "human rationales."
         )
-    needing = [name for name in MEASURES if name in (plan.measures or ()) and name not in RATIONALES_ONLY]
+    needing = [
+        name for name in (*RETRAINING, *MEASURES) if name in (plan.measures or ()) and name not in RATIONALES_ONLY
+    ]
     if needing:
         raise OptionError(f"CORPUS is missing, and the measure {needing[0]} needs it. Pass a file of labeled texts.")
     return replace(plan, measures=RATIONALES_ONLY)

@@ -144,7 +144,7 @@ def _new_state(length, scores, filters):  # type: ignore[no-untyped-def]
 def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyped-def]
     """Write the order of one text into ``order`` (L,)."""
     widths, net_filters, products, bias, weight, output_bias, softmax = net
-    length, classes = len(ids), len(output_bias)
+    length = len(ids)
     rows = products[ids]
     columns = np.ascontiguousarray(rows.T)
     work = np.empty((5, max(length, net_filters.max(), LANES)), np.float32)

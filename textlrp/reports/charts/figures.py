@@ -58,9 +58,35 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
     is dashed. Up to seven more methods have colors; all others are thin and gray. The part of the curve that deletes
     no more words than training did is shaded.
     """
+    lines = _accuracy_lines(protocol["curves"])
+    what = "words inserted" if protocol.get("mode") == "insert" else "words deleted"
+    better = f" ({protocol['better']} is better)" if protocol.get("better") else ""
+    steps = np.arange(max((len(line.values) for line in lines), default=1), dtype=np.float64)
+    label = f"Accuracy against {what}: {protocol.get('title', '')}. " + _ends(lines)
+    shaded = (protocol.get("as_in_training") or {}).get("steps")
+    shade = None
+    if shaded:
+        shade = Shade(float(shaded), "as in training")
+        label = f"{label} Shaded up to {shaded} {what}: as in training."
+    return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid, shade), label, uid)
+
+
+def masking_figure(rows: Sequence[Results], *, uid: str) -> str:
+    """Draw accuracy against the share of masked words in percent, one line per method, as SVG text.
+
+    The lines look as in :func:`deletion_figure`; the bands are the ranges over seeds.
+    """
+    lines = _accuracy_lines(rows)
+    shares = 100 * floats(rows[0].get("shares"))
+    label = "Accuracy of retrained models against the share of masked words. " + _ends(lines)
+    chart = line_chart(lines, shares, "words masked, in percent", "accuracy (lower is better)", uid)
+    return figure_svg(chart, label, uid)
+
+
+def _accuracy_lines(curves: Sequence[Results]) -> list[Line]:
     lines: list[Line] = []
     looks = iter(LOOKS)
-    for curve in protocol["curves"]:
+    for curve in curves:
         name, values = one_line(curve["method"]), floats(curve["accuracy"])
         band = floats(curve.get("low")), floats(curve.get("high"))
         if not len(values):
@@ -74,18 +100,7 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
         else:
             look = next(looks, None)
             lines.append(Line(name, values, *look, width=1.4) if look else Line(name, values))
-    what = "words inserted" if protocol.get("mode") == "insert" else "words deleted"
-    better = f" ({protocol['better']} is better)" if protocol.get("better") else ""
-    steps = np.arange(max((len(line.values) for line in lines), default=1), dtype=np.float64)
-    label = f"Accuracy against {what}: {protocol.get('title', '')}. " + _ends(lines)
-    shaded = (protocol.get("as_in_training") or {}).get("steps")
-    shade = None
-    if shaded:
-        shade, label = (
-            Shade(float(shaded), "as in training"),
-            f"{label} Shaded up to {shaded} {what}: as in training.",
-        )
-    return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid, shade), label, uid)
+    return lines
 
 
 def neighbors_figure(vectors: Results, *, uid: str) -> str:

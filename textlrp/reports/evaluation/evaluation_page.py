@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from textlrp.errors import DataError
 from textlrp.reports.balance import Fact
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding, deletion_section
+from textlrp.reports.evaluation.retraining_sections import planted_finding
 from textlrp.reports.evaluation.sections import SECTIONS
 from textlrp.reports.evaluation.tables import (
     Results,
@@ -92,6 +93,7 @@ def findings(results: Results) -> list[Sentence]:
     found.append(vectors_finding(results.get("vectors") or {}))
     found.append(_pointing_finding(results.get("pointing") or {}))
     found.append(_rationales_finding((results.get("rationales") or {}).get("levels") or ()))
+    found.append(planted_finding(results.get("planted") or {}))
     return [finding for finding in found if finding]
 
 
@@ -148,7 +150,7 @@ def _checked_results(results: Results, name: str, make: Callable[[], T]) -> T:
 
 def _has_content(part: Any) -> bool:
     if isinstance(part, Mapping):
-        return bool(part.get("rows") or part.get("protocols") or part.get("levels"))
+        return bool(part.get("rows") or part.get("protocols") or part.get("levels") or part.get("kinds"))
     return bool(part)
 
 

@@ -10,6 +10,7 @@ from textlrp.reports.balance import cause_name
 from textlrp.reports.charts.figures import bars_figure
 from textlrp.reports.evaluation.errors_sections import errors_section, planted_errors_section
 from textlrp.reports.evaluation.naopc_section import naopc_section
+from textlrp.reports.evaluation.retraining_sections import planted_section, roar_section
 from textlrp.reports.evaluation.sanity_sections import cascade_section, sanity_section
 from textlrp.reports.evaluation.soft_section import soft_section
 from textlrp.reports.evaluation.tables import (
@@ -194,6 +195,8 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "ledger": ("score breakdown", ledger_section),
     "errors": ("likely label errors", errors_section),
     "planted-errors": ("planted label errors", planted_errors_section),
+    "planted": ("planted shortcuts", planted_section),
+    "roar": ("recursive ROAR (masking and retraining)", roar_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""
