@@ -23,7 +23,13 @@ from textlrp.models.word_orders import lowest_and_highest_order, search_order, t
 from textlrp.records import Document
 
 WIDE = 1000
-SHORT = ("the engine of the car", "zebra the pill fever", "the doctor, the doctor", "moon orbit", "fever quux rocket moon")
+SHORT = (
+    "the engine of the car",
+    "zebra the pill fever",
+    "the doctor, the doctor",
+    "moon orbit",
+    "fever quux rocket moon",
+)
 
 
 def plain_values(model: Any, batch: Any, n: int, target: int, kept: list[bool]) -> float:
@@ -211,7 +217,9 @@ def test_areas_follow_the_equation() -> None:
 
 def test_documents_left_out_and_wrong_options() -> None:
     model = fitted("boe")
-    corpus = score_corpus(model, [Document(str(n), text, LABELS[0]) for n, text in enumerate((*SHORT, "car", "quux"))])
+    corpus = score_corpus(
+        model, [Document(str(n), text, LABELS[0]) for n, text in enumerate((*SHORT, "car", "quux"))]
+    )
     limits = aopc_limits(corpus, beam_width=1, max_words=3)
     assert limits.documents.tolist() == np.flatnonzero((corpus.known >= 2) & (corpus.known <= 3)).tolist()
     with pytest.raises(DataError, match="at least two words of the model's vocabulary and at most 1"):

@@ -21,11 +21,14 @@ from textlrp.reports.evaluation.tables import Sentence, difference_cells, durati
 PARTS = (
     "deletion",
     "eraser",
+    "naopc",
+    "soft",
     "vectors",
     "pointing",
     "rationales",
     "words",
     "sanity",
+    "cascade",
     "stability",
     "ledger",
     "methods",
@@ -96,9 +99,17 @@ def test_findings_come_first() -> None:
 
 def test_every_measure_is_explained_and_sourced() -> None:
     text = said(whole())
-    for source in ("Arras et al.", "DeYoung et al.", "Poerner, Roth, Schütze", "Adebayo et al.", "Bach et al."):
+    for source in (
+        "Arras et al.",
+        "DeYoung et al.",
+        "Poerner, Roth, Schütze",
+        "Adebayo et al.",
+        "Bach et al.",
+        "Edin et al.",
+        "Zhao",
+    ):
         assert source in text
-    assert text.count("Better: ") == 8
+    assert text.count("Better: ") == 11
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:
@@ -243,7 +254,9 @@ def test_each_part_can_be_alone_or_missing(name: str) -> None:
 def test_empty_parts_are_listed_as_missing(nothing: Any) -> None:
     text = said(evaluation_page(dict.fromkeys(PARTS, nothing)))
     assert "No main measure was computed." in text
-    assert "Not measured: word deletion and insertion, comprehensiveness and sufficiency, document vectors" in text
+    assert (
+        "Not measured: word deletion and insertion, comprehensiveness and sufficiency, normalized AOPC, soft" in text
+    )
 
 
 def test_an_empty_evaluation_is_a_page() -> None:

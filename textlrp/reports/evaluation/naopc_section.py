@@ -13,12 +13,12 @@ from textlrp.reports.evaluation.tables import (
     difference_cells,
     documents,
     figure_cell,
+    finite,
     head,
     interval_cell,
     sentence,
     verdicts_note,
 )
-from textlrp.reports.numbers import number
 
 
 def naopc_section(naopc: Results) -> Section:
@@ -71,6 +71,19 @@ def naopc_section(naopc: Results) -> Section:
     )
 
 
+def naopc_finding(naopc: Results) -> Sentence:
+    """Normalized AOPC of the reference method and of random relevance."""
+    values = {row["method"]: row.get("naopc") for row in naopc.get("rows") or ()}
+    method = next(iter(values), None)
+    if method is None or finite(values[method]) is None:
+        return ()
+    pattern = "Normalized AOPC (1 is the best order of the words, 0 the worst): *{}* for *{}*"
+    found = [figure_cell(values[method], 3).text, method]
+    if finite(values.get("random")) is not None:
+        return sentence(pattern + ", {} for random orders.", *found, figure_cell(values["random"], 3).text)
+    return sentence(pattern + ".", *found)
+
+
 def _intro(naopc: Results) -> list[Sentence]:
     """How the limits were found, and which documents were left out."""
     n_exact, n_all = naopc.get("exact") or 0, (naopc.get("documents") or 0) + (naopc.get("left_out") or 0)
@@ -83,9 +96,8 @@ def _intro(naopc: Results) -> list[Sentence]:
         )
         if n_exact:
             how += f" In {documents(n_exact)} the limits are exact, because the score is a sum over the words."
-    found = [
-        sentence(how + " The mean limits of AOPC are {} and {}.", number(naopc["lower"], 3), number(naopc["upper"], 3))
-    ]
+    limits = [figure_cell(naopc.get(name), 3).text for name in ("lower", "upper")]
+    found = [sentence(how + " The mean limits of AOPC are {} and {}.", *limits)]
     if naopc.get("max_words"):
         found.append(sentence("Only documents of at most {} known words are used.", count(naopc["max_words"])))
     if left_out := naopc.get("left_out"):
