@@ -161,9 +161,10 @@ def normalized_aopc(
     """Compute normalized AOPC of the orders of several methods: 1 for the best order of the words, 0 for the worst.
 
     ``relevances`` maps the name of each method to the relevance (L,) of each document's words for its predicted
-    class. The limits of a document are those of :func:`aopc_limits`, widened to include the order of every method and its
-    reverse, so that all values are from 0 to 1. A document of which all orders have the same AOPC is left out of the
-    means. Raises :class:`DataError` if no document remains. Source: Edin et al. 2025 (arXiv 2408.08137), equation 5.
+    class. The limits of a document are those of :func:`aopc_limits`, widened to include the order of every method
+    and its reverse, so that all values are from 0 to 1. A document of which all orders have the same AOPC is left
+    out of the means. Raises :class:`DataError` if no document remains.
+    Source: Edin et al. 2025 (arXiv 2408.08137), equation 5.
     """
     areas = {
         name: [deletion_areas(corpus, each, limits.documents, most_relevant_first=first) for first in (True, False)]

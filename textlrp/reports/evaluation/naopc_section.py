@@ -15,7 +15,7 @@ from textlrp.reports.evaluation.tables import (
     figure_cell,
     finite,
     head,
-    interval_cell,
+    interval_text,
     sentence,
     verdicts_note,
 )
@@ -29,7 +29,6 @@ def naopc_section(naopc: Results) -> Section:
         head(
             "method",
             "most relevant first ↑",
-            "95% interval",
             "least relevant first ↓",
             "AOPC",
             "outside",
@@ -40,9 +39,8 @@ def naopc_section(naopc: Results) -> Section:
         tuple(
             (
                 Cell(row["method"]),
-                figure_cell(row.get("naopc"), 3),
-                interval_cell(row.get("interval")),
-                figure_cell(row.get("reversed"), 3),
+                figure_cell(row.get("naopc"), 3)._replace(note=interval_text(row.get("interval"))),
+                figure_cell(row.get("reversed"), 3)._replace(note=interval_text(row.get("reversed_interval"))),
                 figure_cell(row.get("aopc"), 3, look="soft"),
                 Cell(count(row.get("outside")), "num soft"),
                 *difference_cells(row.get("difference")),
@@ -50,7 +48,7 @@ def naopc_section(naopc: Results) -> Section:
             for row in naopc["rows"]
         ),
         (
-            "AOPC: the mean decrease, most relevant words first, before normalization. Outside: documents in which "
+            "Below each normalized value: its 95% bootstrap interval. AOPC: the mean decrease, most relevant words first, before normalization. Outside: documents in which "
             "the order of the method, or its reverse, is better than the best or worse than the worst order that the "
             "search found; it then becomes the limit for all methods.",
             verdicts_note(against),
@@ -92,7 +90,7 @@ def _intro(naopc: Results) -> list[Sentence]:
     else:
         how = (
             f"The best and the worst order were found by a beam search of width {count(naopc.get('beam_width'))}. "
-            "It need not find the very best order."
+            "It may miss the best order."
         )
         if n_exact:
             how += f" In {documents(n_exact)} the limits are exact, because the score is a sum over the words."
