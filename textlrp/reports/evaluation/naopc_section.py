@@ -48,9 +48,10 @@ def naopc_section(naopc: Results) -> Section:
             for row in naopc["rows"]
         ),
         (
-            "Below each normalized value: its 95% bootstrap interval. AOPC: the mean decrease, most relevant words first, before normalization. Outside: documents in which "
-            "the order of the method, or its reverse, is better than the best or worse than the worst order that the "
-            "search found; it then becomes the limit for all methods.",
+            "Below each normalized value: its 95% bootstrap interval. AOPC: the mean decrease, most relevant words "
+            "first, before normalization. Outside: documents in which the order of the method, or its reverse, is "
+            "better than the best or worse than the worst order that the search found; it then becomes the limit for "
+            "all methods.",
             verdicts_note(against),
         ),
     )
