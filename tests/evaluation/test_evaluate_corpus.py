@@ -19,7 +19,7 @@ from textlrp.evaluation.running import evaluate_corpus as evaluating
 from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.kept_stages import Stages
-from textlrp.evaluation.running.measures import MEASURES, RETRAINING
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
 from textlrp.evaluation.running.plan import EvaluationPlan, default_methods, make_plan
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
@@ -48,7 +48,7 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert "<script" not in page
     assert results["accuracy"] == model.score(TEXTS, LABELS)
     # the plan has no rationales and no other models, and nothing is trained
-    assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability", *RETRAINING}
+    assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability", *ON_REQUEST}
     titles = [spec.title for spec in default_methods(model)]
     first = results["deletion"]["protocols"][0]
     assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]

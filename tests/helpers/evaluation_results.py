@@ -80,6 +80,58 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             }
             for title, *_, good in METHODS
         ],
+        "naopc": {
+            "documents": 498,
+            "left_out": 2,
+            "max_words": 50,
+            "beam_width": 5,
+            "exact": 3,
+            "quantity": "probability",
+            "lower": -0.12,
+            "upper": 0.77,
+            "against": METHODS[0][0],
+            "rows": [
+                {
+                    "method": title,
+                    "naopc": 0.93 * good**0.5,
+                    "interval": around(0.93 * good**0.5, 0.02),
+                    "reversed": 0.01 / good,
+                    "reversed_interval": around(0.01 / good, 0.004),
+                    "aopc": 0.7 * good,
+                    "outside": 1,
+                    **({} if n == 0 else {"difference": difference(good - 1)}),
+                }
+                for n, (title, *_, good) in enumerate(METHODS)
+            ],
+        },
+        "soft": {
+            "draws": 5,
+            "against": METHODS[0][0],
+            "rows": [
+                {
+                    "method": title,
+                    "comprehensiveness": 0.55 * good,
+                    "comprehensiveness_interval": around(0.55 * good, 0.06),
+                    "comprehensiveness_spread": 0.0047,
+                    "sufficiency": 0.94 * good**0.5,
+                    "sufficiency_interval": around(0.94 * good**0.5, 0.02),
+                    "sufficiency_spread": 0.0016,
+                    "quantity": "probability",
+                    "n_documents": 97,
+                    "n_excluded": 3,
+                    **(
+                        {}
+                        if n == 0
+                        else {
+                            "differences": {
+                                name: difference(good - 1) for name in ("comprehensiveness", "sufficiency")
+                            }
+                        }
+                    ),
+                }
+                for n, (title, *_, good) in enumerate(METHODS)
+            ],
+        },
         "vectors": {"splits": 10, "against": "TF-IDF", "rows": neighbors(random), "maps": maps(documents, random)},
         "pointing": {
             "hybrids": 1000,
@@ -105,6 +157,23 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
         },
         "words": class_words(documents, random),
         "sanity": {
+            "documents": 100,
+            "against": METHODS[0][0],
+            "rows": [
+                {
+                    "method": title,
+                    "rise": rise,
+                    "interval": around(rise, 0.08),
+                    "original": 1.9,
+                    "randomized": 1.9 * (1 + rise),
+                    "n_documents": 100,
+                    "n_excluded": 0,
+                    **({} if title == METHODS[0][0] else {"difference": difference(rise - 1.0)}),
+                }
+                for title, rise in (("LRP epsilon", 1.0), ("occlusion", 0.6), ("LIME", 0.05), ("random", -0.003))
+            ],
+        },
+        "cascade": {
             "documents": 100,
             "rows": [
                 {"layer": "output", "rank_correlation": 0.03, "interval": [-0.02, 0.08]},
@@ -181,6 +250,15 @@ def renamed(results: Any, names: dict[str, str]) -> Any:
     if isinstance(results, list):
         return [renamed(value, names) for value in results]
     return names.get(results, results) if isinstance(results, str) else results
+
+
+def difference(value: float) -> dict[str, Any]:
+    """A paired difference and its verdict."""
+    low, high = around(value, 0.02)
+    verdict = "no significant difference"
+    if low > 0 or high < 0:
+        verdict = "significantly better" if low > 0 else "significantly worse"
+    return {"difference": value, "interval": [low, high], "documents": 498, "verdict": verdict}
 
 
 SYLLABLES = "an bel cor dis el fran gor hil ist jun kel lor men nor ost per qua ril sen tor ul ver win"

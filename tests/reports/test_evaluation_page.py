@@ -24,11 +24,14 @@ from textlrp.reports.evaluation.vectors_section import vectors_claim
 PARTS = (
     "deletion",
     "eraser",
+    "naopc",
+    "soft",
     "vectors",
     "pointing",
     "rationales",
     "words",
     "sanity",
+    "cascade",
     "stability",
     "ledger",
     "errors",
@@ -109,9 +112,11 @@ def test_every_measure_is_explained_and_sourced() -> None:
         "Adebayo et al.",
         "Bach et al.",
         "Bastings et al.",
+        "Edin et al.",
+        "Zhao",
     ):
         assert source in text
-    assert text.count("Better: ") == 9
+    assert text.count("Better: ") == 12
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:
@@ -272,7 +277,9 @@ def test_each_part_can_be_alone_or_missing(name: str) -> None:
 def test_empty_parts_are_listed_as_missing(nothing: Any) -> None:
     text = said(evaluation_page(dict.fromkeys(PARTS, nothing)))
     assert "No main measure was computed." in text
-    assert "Not measured: word deletion and insertion, comprehensiveness and sufficiency, document vectors" in text
+    assert (
+        "Not measured: word deletion and insertion, comprehensiveness and sufficiency, normalized AOPC, soft" in text
+    )
 
 
 def test_an_empty_evaluation_is_a_page() -> None:

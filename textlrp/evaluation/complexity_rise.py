@@ -80,8 +80,8 @@ def efficient_mprt(
     defined = np.isfinite(values)
     if not defined.any():
         raise DataError(
-            f"not one of the {len(values)} documents has an explanation with a complexity above 0: it takes two words "
-            "that the model reads, with different relevance. Pass longer documents."
+            f"not one of the {len(values)} documents has an explanation with a complexity above 0: it takes two "
+            "words that the model reads, with different relevance. Pass longer documents."
         )
     return ComplexityRise(
         float(values[defined].mean()),

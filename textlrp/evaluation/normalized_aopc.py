@@ -52,7 +52,8 @@ class AopcLimits:
     def normalized(self, areas: FloatArray) -> FloatArray:
         """(M,) the AOPC of an order between the limits: (AOPC - lower) / (upper - lower), nan if they are equal."""
         width = self.upper - self.lower
-        return np.divide(areas - self.lower, width, out=np.full(len(width), np.nan), where=width > 0)
+        found: FloatArray = np.divide(areas - self.lower, width, out=np.full(len(width), np.nan), where=width > 0)
+        return found
 
 
 class NormalizedAopc(NamedTuple):
@@ -107,7 +108,7 @@ def aopc_limits(
         for n, row in enumerate(places.tolist()):
             target = int(corpus.predicted[row])
             best, worst, exact = lowest_and_highest_order(corpus.model, batch, n, target, beam_width=beam_width)
-            areas = _areas(corpus, batch.select([n, n]), [best, worst], [target, target])
+            areas = _order_areas(corpus, batch.select([n, n]), [best, worst], [target, target])
             rows.append(row)
             found.append((min(areas), max(areas), exact))
             progress(1)
@@ -146,7 +147,7 @@ def deletion_areas(
                     "missing. Explain it, or leave it out with mask=."
                 )
             orders.append(deletion_order(relevance, known, len(known), most_relevant_first=most_relevant_first))
-        areas[rows] = _areas(corpus, batch, orders, corpus.predicted[rows].tolist())
+        areas[rows] = _order_areas(corpus, batch, orders, corpus.predicted[rows].tolist())
     return areas[documents]
 
 
@@ -159,10 +160,11 @@ def normalized_aopc(
 ) -> dict[str, NormalizedAopc]:
     """Compute normalized AOPC of the orders of several methods: 1 for the best order of the words, 0 for the worst.
 
-    ``relevances`` maps the name of each method to the relevance (L,) of each document's words for its predicted class.
-    The limits of a document are those of :func:`aopc_limits`, widened to include the order of every method and its
-    reverse, so that all values are from 0 to 1. A document of which all orders have the same AOPC is left out of the
-    means. Raises :class:`DataError` if no document remains. Source: Edin et al. 2025 (arXiv 2408.08137), equation 5.
+    ``relevances`` maps the name of each method to the relevance (L,) of each document's words for its predicted
+    class. The limits of a document are those of :func:`aopc_limits`, widened to include the order of every method
+    and its reverse, so that all values are from 0 to 1. A document of which all orders have the same AOPC is left
+    out of the means. Raises :class:`DataError` if no document remains.
+    Source: Edin et al. 2025 (arXiv 2408.08137), equation 5.
     """
     areas = {
         name: [deletion_areas(corpus, each, limits.documents, most_relevant_first=first) for first in (True, False)]
@@ -200,7 +202,7 @@ def _quantity(corpus: ScoredCorpus) -> Literal["probability", "score"]:
     return "score" if corpus.model.probabilities(corpus.scores[:1]) is None else "probability"
 
 
-def _areas(corpus: ScoredCorpus, batch: Batch, orders: Sequence[Order], targets: Sequence[int]) -> list[float]:
+def _order_areas(corpus: ScoredCorpus, batch: Batch, orders: Sequence[Order], targets: Sequence[int]) -> list[float]:
     """The AOPC of an order of each text of a batch."""
     areas = []
     for scores, target in zip(path_scores(corpus.model, batch, orders), targets, strict=True):

@@ -75,7 +75,8 @@ def soft_erasure(
 
     Both are means over ``draws``, and high for a good explanation. The same random numbers are used for every method.
     ``relevances[n]`` (L,) is the relevance of document n's words for its predicted class; documents are left out if
-    it is None or ``mask`` (N,) is False. ``progress`` is called with the number of documents done since the last call.
+    it is None or ``mask`` (N,) is False. ``progress`` is called with the number of documents done since the last
+    call.
 
     Raises :class:`ModelError` if the model does not read word vectors, :class:`DataError` if no document remains.
     Source: Zhao and Aletras 2023 (arXiv 2305.10496), sections 3 and 4.
@@ -91,7 +92,7 @@ def soft_erasure(
             assert relevance is not None
             importance = _importance(relevance, batch.text(n) > 0)
             target, noise = int(corpus.predicted[row]), np.random.default_rng([seed, row])
-            found[:, :, row] = _of_text(corpus.model, batch, n, target, importance, draws, noise)
+            found[:, :, row] = _of_draws(corpus.model, batch, n, target, importance, draws, noise)
             progress(1)
     defined = np.isfinite(found[0, 0])
     if not defined.any():
@@ -124,7 +125,7 @@ def _importance(relevance: Array, known: NDArray[np.bool_]) -> FloatArray:
 
 
 @torch.no_grad()
-def _of_text(
+def _of_draws(
     model: Classifier,
     batch: Batch,
     n: int,

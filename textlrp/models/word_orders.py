@@ -1,7 +1,7 @@
 """Search the orders of the words of a text for the one that lowers, or keeps, the probability of a class most.
 
 Open it for the limits of normalized AOPC: a beam search over sets of deleted words, fast for a CNN with max pooling,
-by one forward pass for each candidate for any other model, and not needed for a model whose score is a sum over words.
+by one forward pass for each candidate for any other model, and not needed if the score is a sum over words.
 
 Letters: N texts, L words read, S alternatives, C classes, B beam width.
 """
@@ -30,8 +30,8 @@ Order = NDArray[np.int64]
 SetValues = Callable[[NDArray[np.bool_]], NDArray[Any]]
 """A function from the words that are kept (S, L) to one number for each set (S,)."""
 
-ROUNDING = 1e-9
-"""Largest difference between the score of a text and the sum over its words, relative to the sum of absolute parts."""
+SUM_ROUNDING = 1e-9
+"""Largest difference between a score and the sum over its words, relative to the sum of their absolute values."""
 
 
 def lowest_and_highest_order(
@@ -40,7 +40,7 @@ def lowest_and_highest_order(
     """Return the orders of deletion with the lowest and the highest mean probability of class ``target``.
 
     The probability is the score if the model has none. The third value is whether no order is lower or higher: the
-    orders are then sorted by what each word adds to the score. This holds if the score is a sum over the words, and
+    orders are then sorted by what each word adds to the score. This is so if the score is a sum over the words, and
     the model has no probability or only two classes: a softmax over more classes depends on their scores too.
     """
     if has_winning_windows(model):
@@ -90,7 +90,7 @@ def search_order(values: SetValues, known: Sequence[int] | Order, length: int, b
 
 
 def _sorted_by_share(model: Classifier, batch: Batch, n: int, target: int) -> Order | None:
-    """The known words by what each adds to the score, largest first; None if that is not known to be the best order."""
+    """The known words by what each adds to the score, largest first; None if another order may be better."""
     if not is_additive(model) or thresholds_of(model) is not None:
         return None
     if len(model.classes_) > 2 and model.probabilities(np.zeros((1, len(model.classes_)))) is not None:
@@ -103,7 +103,7 @@ def _sorted_by_share(model: Classifier, batch: Batch, n: int, target: int) -> Or
     shares = scores[-2] - scores[:-2]
     # a word of the model may consist of several tokens: then deleting one of them alone changes nothing
     remainder = abs(scores[-2] - scores[-1] - shares.sum())
-    if remainder > ROUNDING * (np.abs(shares).sum() + abs(scores[-2]) + abs(scores[-1])):
+    if remainder > SUM_ROUNDING * (np.abs(shares).sum() + abs(scores[-2]) + abs(scores[-1])):
         return None
     return np.asarray(known[np.argsort(-shares, kind="stable")])
 

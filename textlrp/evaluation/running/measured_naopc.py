@@ -44,8 +44,8 @@ def naopc(run: EvaluationRun) -> dict[str, Any] | None:
     limits = _limits(run)
     noise = np.random.default_rng(run.plan.seed)
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
-    areas = {spec.title: _areas(run, limits, spec.title, run.relevances(spec)[0]) for spec in run.plan.methods}
-    areas[RANDOM] = _areas(run, limits, RANDOM, chance)
+    areas = {spec.title: _method_areas(run, limits, spec.title, run.relevances(spec)[0]) for spec in run.plan.methods}
+    areas[RANDOM] = _method_areas(run, limits, RANDOM, chance)
     found = normalized_areas(areas, limits, seed=run.plan.seed)
     reference = run.plan.methods[0].title
     defined = np.isfinite(found[reference].comprehensiveness_values)
@@ -139,7 +139,7 @@ def _log_search(run: EvaluationRun, documents: Array) -> None:
         )
 
 
-def _areas(run: EvaluationRun, limits: AopcLimits, title: str, relevances: Sequence[Any]) -> list[FloatArray]:
+def _method_areas(run: EvaluationRun, limits: AopcLimits, title: str, relevances: Sequence[Any]) -> list[FloatArray]:
     """The AOPC (M,) of the order of a method and of its reverse, as a kept stage."""
 
     def make() -> dict[str, Array]:

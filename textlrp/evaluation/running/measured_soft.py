@@ -13,6 +13,7 @@ import numpy as np
 
 from textlrp.arrays import FloatArray
 from textlrp.evaluation.intervals import corrected_results, kept_interval, paired_difference
+from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
 from textlrp.evaluation.soft_erasure import DRAWS, soft_erasure
@@ -25,17 +26,12 @@ _MEASURED = ("comprehensiveness", "sufficiency")
 
 def soft(run: EvaluationRun) -> dict[str, Any]:
     """Soft comprehensiveness and sufficiency of every method that is not slow, and of random relevance."""
-    noise = np.random.default_rng(run.plan.seed)
-    relevances = {spec.title: partial(_relevances, run, spec) for spec in run.plan.methods}
-    chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
-    relevances[RANDOM] = lambda: chance  # type: ignore[assignment]
-    names = {
-        spec.title: f"{spec.settings(run.model).name} {spec.settings(run.model).printed}" for spec in run.plan.methods
-    }
-    rows = [
-        {"method": title, **run.stages.plain(f"soft {names.get(title, title)}", partial(_row, run, title, make))}
-        for title, make in relevances.items()
-    ]
+    rows = []
+    for spec in (*run.plan.methods, None):
+        settings = None if spec is None else spec.settings(run.model)
+        name = RANDOM if settings is None else f"{settings.name} {settings.printed}"
+        found = run.stages.plain(f"soft {name}", partial(_soft_row, run, spec))
+        rows.append({"method": RANDOM if spec is None else spec.title, **found})
     values = [{name: np.array(row.pop(f"{name}_values"), dtype=np.float64) for name in _MEASURED} for row in rows]
     entries = {
         name: corrected_results(
@@ -57,13 +53,16 @@ def _both(own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
     return own[defined], other[defined]
 
 
-def _relevances(run: EvaluationRun, spec: Any) -> Sequence[Any]:
-    return run.relevances(spec)[0]
-
-
-def _row(run: EvaluationRun, title: str, make: Any) -> dict[str, Any]:
+def _soft_row(run: EvaluationRun, spec: MethodSpec | None) -> dict[str, Any]:
+    """The values of a method, or of random relevance if ``spec`` is None."""
     mask = run.sample_mask(min(SOFT_DOCUMENTS, run.plan.max_documents))
-    relevances = make()
+    noise = np.random.default_rng(run.plan.seed)
+    relevances: Sequence[Any] = (
+        [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
+        if spec is None
+        else run.relevances(spec)[0]
+    )
+    title = RANDOM if spec is None else spec.title
     with progress(f"{title}: soft comprehensiveness and sufficiency", int(mask.sum())) as done:
         found = soft_erasure(run.corpus, relevances, mask=mask, seed=run.plan.seed, progress=done)
     plain: dict[str, Any] = found._asdict()

@@ -85,8 +85,8 @@ class EvaluationPlan:
       words, drawn by ``seed``.
     - ``steps``: words deleted from each document. ``min_words``: words that a document must have.
     - ``n_random_orders``: random orders of the words that are averaged for the random baseline.
-    - ``max_documents``: documents for comprehensiveness, normalized AOPC, randomized weights, the score breakdown, and the
-      ``protocols`` other than those of Arras et al. 2017.
+    - ``max_documents``: documents for comprehensiveness, normalized AOPC, randomized weights, the score breakdown,
+      and the ``protocols`` other than those of Arras et al. 2017.
     - ``beam_width``: sets of words that the search for the limits of normalized AOPC keeps. ``max_search_words``:
       longest document for it, in known words; by default 50 if each candidate needs its own forward pass.
     - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.

@@ -2,7 +2,7 @@
 
 Open it to change the search; :mod:`textlrp.lrp.kernels.word_changes` updates the states. A state is a set of deleted
 words: two orders of the same words are one state, and the better one is kept. A word that changes no score is
-interchangeable with all other such words for the next step, so the first of them is tried for all.
+interchangeable with all other such words in the next step, so the first of them is tried for all.
 
 Letters: N texts, L words of a text, F filters of all widths, S the sum of their widths, C classes, B beam width.
 """
@@ -56,7 +56,7 @@ def extreme_orders(net: PooledNet, ids: Ids, starts: Ids, targets: Ids, width: i
 
 @numba.njit(inline="always")
 def _offer_one(value, slot, word, deleted, candidates, found):  # type: ignore[no-untyped-def]
-    """Insert a candidate into the sorted list, unless it has a better one of the same words; return the new length."""
+    """Insert a candidate into the sorted list unless it has a better one of the same words; return its length."""
     values, parents, words, sets = candidates
     if found == len(values) and value >= values[found - 1]:
         return found
@@ -141,7 +141,7 @@ def _new_state(length, scores, filters):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyped-def]
+def _search_text(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyped-def]
     """Write the order of one text into ``order`` (L,)."""
     widths, net_filters, products, bias, weight, output_bias, softmax = net
     length = len(ids)
@@ -199,4 +199,4 @@ def _search(net, ids, target, beam, sign, keys, order):  # type: ignore[no-untyp
 def _search_all(net, ids, starts, targets, beam, sign, keys, orders):  # type: ignore[no-untyped-def]
     for n in numba.prange(len(targets)):
         begin, end = starts[n], starts[n + 1]
-        _search(net, ids[begin:end], targets[n], beam, sign, keys, orders[begin:end])
+        _search_text(net, ids[begin:end], targets[n], beam, sign, keys, orders[begin:end])

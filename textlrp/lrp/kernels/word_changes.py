@@ -69,7 +69,7 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=FINITE)
-def _windows(columns, present, begin, filters, width, values, raised):  # type: ignore[no-untyped-def]
+def _window_values(columns, present, begin, filters, width, values, raised):  # type: ignore[no-untyped-def]
     """Write the value of each window, and for each word the largest window that it is in, without it.
 
     ``columns`` (S, L) are the products of the words; those of the filter begin in row ``begin``, ``filters`` rows
@@ -127,7 +127,7 @@ def _add_filter(columns, begin, filters, width, bias, weight, sign, f, state, wo
     present, values, raised, lanes = state.present, work[0], work[1], work[4, :LANES]
     length = columns.shape[1]
     count = max(length - width + 1, 1)
-    _windows(columns, present, begin, filters, width, values, raised)
+    _window_values(columns, present, begin, filters, width, values, raised)
     best, largest = _largest(values[:count], lanes)
     pooled = max(best + bias, np.float32(0))
     first, last = max(largest - width + 1, 0), min(largest + width, count)
@@ -144,14 +144,14 @@ def _add_filter(columns, begin, filters, width, bias, weight, sign, f, state, wo
         floor = min(floor, after)
         if after != pooled:
             _add_word(state, touched, w, after - pooled, sign, weight)
-            noted = _note(state, f, noted, w, after - pooled)
+            noted = _keep_change(state, f, noted, w, after - pooled)
     threshold = max(best, -bias)
     if _largest(raised[:length], lanes)[0] > threshold:
         for w in range(length):
             elsewhere = w < largest or w >= largest + width
             if raised[w] > threshold and elsewhere and present[w] > 0:
                 _add_word(state, touched, w, raised[w] + bias - pooled, sign, weight)
-                noted = _note(state, f, noted, w, raised[w] + bias - pooled)
+                noted = _keep_change(state, f, noted, w, raised[w] + bias - pooled)
     state.noted[f], state.pooled[f], state.floors[f] = noted, pooled, floor
     return pooled
 
@@ -166,7 +166,7 @@ def _add_word(state, touched, w, difference, sign, weight):  # type: ignore[no-u
 
 
 @numba.njit(inline="always")
-def _note(state, f, noted, w, difference):  # type: ignore[no-untyped-def]
+def _keep_change(state, f, noted, w, difference):  # type: ignore[no-untyped-def]
     if noted < NOTED:
         state.noted_words[f, noted], state.noted_changes[f, noted] = w, difference
     return noted + 1

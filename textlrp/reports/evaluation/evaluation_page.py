@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from textlrp.errors import DataError
 from textlrp.reports.balance import Fact
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding, deletion_section
+from textlrp.reports.evaluation.naopc_section import naopc_finding
 from textlrp.reports.evaluation.retraining_sections import planted_finding
 from textlrp.reports.evaluation.sections import SECTIONS
 from textlrp.reports.evaluation.tables import (
@@ -90,6 +91,7 @@ def findings(results: Results) -> list[Sentence]:
         others = comparison_finding(protocol) if n == 0 else ()
         finding = deletion_finding(protocol)
         found.append((*finding, Word(" "), *others) if others else finding)
+    found.append(naopc_finding(results.get("naopc") or {}))
     found.append(vectors_finding(results.get("vectors") or {}))
     found.append(_pointing_finding(results.get("pointing") or {}))
     found.append(_rationales_finding((results.get("rationales") or {}).get("levels") or ()))

@@ -13,12 +13,12 @@ from textlrp.reports.evaluation.tables import (
     difference_cells,
     documents,
     figure_cell,
+    finite,
     head,
-    interval_cell,
+    interval_text,
     sentence,
     verdicts_note,
 )
-from textlrp.reports.numbers import number
 
 
 def naopc_section(naopc: Results) -> Section:
@@ -29,7 +29,6 @@ def naopc_section(naopc: Results) -> Section:
         head(
             "method",
             "most relevant first ↑",
-            "95% interval",
             "least relevant first ↓",
             "AOPC",
             "outside",
@@ -40,9 +39,8 @@ def naopc_section(naopc: Results) -> Section:
         tuple(
             (
                 Cell(row["method"]),
-                figure_cell(row.get("naopc"), 3),
-                interval_cell(row.get("interval")),
-                figure_cell(row.get("reversed"), 3),
+                figure_cell(row.get("naopc"), 3)._replace(note=interval_text(row.get("interval"))),
+                figure_cell(row.get("reversed"), 3)._replace(note=interval_text(row.get("reversed_interval"))),
                 figure_cell(row.get("aopc"), 3, look="soft"),
                 Cell(count(row.get("outside")), "num soft"),
                 *difference_cells(row.get("difference")),
@@ -50,9 +48,10 @@ def naopc_section(naopc: Results) -> Section:
             for row in naopc["rows"]
         ),
         (
-            "AOPC: the mean decrease, most relevant words first, before normalization. Outside: documents in which "
-            "the order of the method, or its reverse, is better than the best or worse than the worst order that the "
-            "search found; it then becomes the limit for all methods.",
+            "Below each normalized value: its 95% bootstrap interval. AOPC: the mean decrease, most relevant words "
+            "first, before normalization. Outside: documents in which the order of the method, or its reverse, is "
+            "better than the best or worse than the worst order that the search found; it then becomes the limit for "
+            "all methods.",
             verdicts_note(against),
         ),
     )
@@ -71,6 +70,19 @@ def naopc_section(naopc: Results) -> Section:
     )
 
 
+def naopc_finding(naopc: Results) -> Sentence:
+    """Normalized AOPC of the reference method and of random relevance."""
+    values = {row["method"]: row.get("naopc") for row in naopc.get("rows") or ()}
+    method = next(iter(values), None)
+    if method is None or finite(values[method]) is None:
+        return ()
+    pattern = "Normalized AOPC (1 is the best order of the words, 0 the worst): *{}* for *{}*"
+    found = [figure_cell(values[method], 3).text, method]
+    if finite(values.get("random")) is not None:
+        return sentence(pattern + ", {} for random orders.", *found, figure_cell(values["random"], 3).text)
+    return sentence(pattern + ".", *found)
+
+
 def _intro(naopc: Results) -> list[Sentence]:
     """How the limits were found, and which documents were left out."""
     n_exact, n_all = naopc.get("exact") or 0, (naopc.get("documents") or 0) + (naopc.get("left_out") or 0)
@@ -79,15 +91,12 @@ def _intro(naopc: Results) -> list[Sentence]:
     else:
         how = (
             f"The best and the worst order were found by a beam search of width {count(naopc.get('beam_width'))}. "
-            "It need not find the very best order."
+            "It may miss the best order."
         )
         if n_exact:
             how += f" In {documents(n_exact)} the limits are exact, because the score is a sum over the words."
-    found = [
-        sentence(
-            how + " The mean limits of AOPC are {} and {}.", number(naopc["lower"], 3), number(naopc["upper"], 3)
-        )
-    ]
+    limits = [figure_cell(naopc.get(name), 3).text for name in ("lower", "upper")]
+    found = [sentence(how + " The mean limits of AOPC are {} and {}.", *limits)]
     if naopc.get("max_words"):
         found.append(sentence("Only documents of at most {} known words are used.", count(naopc["max_words"])))
     if left_out := naopc.get("left_out"):

@@ -52,7 +52,7 @@ def sanity_section(sanity: Results) -> Section:
     no_rise = [
         row["method"]
         for row in sanity["rows"]
-        if row["method"] != "random" and interval_text(row.get("interval")) and row["interval"][0] <= 0
+        if row["method"] != "random" and interval_text(row.get("interval")) and row["interval"][0] <= 0.0
     ]
     intro = [
         sentence(
@@ -73,8 +73,7 @@ def sanity_section(sanity: Results) -> Section:
         "learned, explanations must become more complex. Random relevance does not depend on the model and has no "
         "rise.",
         "a rise above that of random relevance",
-        "Hedström et al., Sanity Checks Revisited: An Exploration to Repair the Model Parameter Randomisation Test, "
-        "2024",
+        "Hedström et al., Sanity Checks Revisited, 2024",
         (Block(intro=tuple(intro), table=table),),
     )
 

@@ -12,30 +12,31 @@ from textlrp.reports.evaluation.tables import (
     difference_cells,
     documents,
     figure_cell,
+    finite,
     head,
     interval_cell,
     sentence,
     verdicts_note,
 )
-from textlrp.reports.numbers import number
 
 
 def soft_section(soft: Results) -> Section:
     """A table for each of the two measures, and the spread over the draws."""
     rows = soft["rows"]
     left_out = rows[0].get("n_excluded")
+    spreads = [finite(row.get(f"{name}_spread")) for row in rows for name in ("comprehensiveness", "sufficiency")]
     intro = [
         sentence(
-            f"Every value is a mean over {count(soft.get('draws'))} random draws. Between draws, the means of a table "
-            "have a standard deviation of at most {}.",
-            number(max(row[f"{name}_spread"] for row in rows for name in ("comprehensiveness", "sufficiency")), 4),
+            f"Every value is a mean over {count(soft.get('draws'))} random draws. Between draws, the means of a "
+            "table have a standard deviation of at most {}.",
+            figure_cell(max((spread for spread in spreads if spread is not None), default=None), 4).text,
         )
     ]
     if left_out:
         intro.append(
             sentence(
-                f"{{}} left out: the predicted class has no higher {rows[0].get('quantity', 'probability')} than in a "
-                "text without words.",
+                f"{{}} left out: the predicted class has no higher {rows[0].get('quantity', 'probability')} than in "
+                "a text without words.",
                 documents(left_out),
             )
         )
@@ -49,13 +50,13 @@ def soft_section(soft: Results) -> Section:
         "high values of both",
         "Zhao and Aletras, Incorporating Attribution Importance for Improving Faithfulness Metrics, ACL 2023",
         (
-            Block(intro=tuple(intro), table=_table(soft, "comprehensiveness")),
-            Block(table=_table(soft, "sufficiency")),
+            Block(intro=tuple(intro), table=_soft_table(soft, "comprehensiveness")),
+            Block(table=_soft_table(soft, "sufficiency")),
         ),
     )
 
 
-def _table(soft: Results, name: str) -> Table:
+def _soft_table(soft: Results, name: str) -> Table:
     rows, against = soft["rows"], soft["against"]
     return Table(
         f"Soft {name}, {documents(rows[0].get('n_documents'))}",
