@@ -29,7 +29,7 @@ class ExplanatoryPower:
     ``accuracy`` and ``accuracy_sd`` are the mean and the standard deviation over splits for each K of ``neighbors``.
     ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K. ``values`` (N,) are the contributions
     of the documents to the EPI, which is their mean: how often each is held out and classified correctly with this K,
-    relative to how often a document is held out on average. Two weightings of the same documents are compared by their ``values``.
+    relative to how often a document is held out on average. Two weightings are compared by them.
     """
 
     epi: float
