@@ -68,7 +68,8 @@ def explanatory_power(
     found = np.nanmean(is_correct, axis=2, dtype=np.float64)
     mean, sd = found.mean(axis=0), found.std(axis=0, ddof=1 if n_splits > 1 else 0)
     best = int(mean.argmax())
-    values = np.nansum(is_correct[:, best], axis=0, dtype=np.float64) * count / (n_splits * len(held_out))
+    times = np.asarray(np.nansum(is_correct[:, best], axis=0, dtype=np.float64))
+    values = times * count / (n_splits * len(held_out))
     return ExplanatoryPower(
         float(mean[best]), float(sd[best]), best + 1, tuple(range(1, max_neighbors + 1)), mean, sd, values
     )
