@@ -238,4 +238,8 @@ END = """
 | opposing share of the contrast | 0.968 (0.004) | **−0.007** | 0.603 (0.022) | −0.059 |
 
 **Bold**: significantly worse. Differences are paired over the 375 planted errors of all seeds.
+
+On all 18,846 posts (`--part all --seeds 1 --documents 0 --folds 3`), the margin has an AUROC of 0.994 and a precision
+of 0.825. The best ranking by relevance, the opposing share of the contrast, has 0.992 (significantly worse) and 0.798
+(no significant difference).
 """

@@ -142,10 +142,12 @@ def test_a_correction_can_remove_a_verdict() -> None:
 
 def test_methods_without_a_verdict_do_not_count_for_the_correction() -> None:
     values = family(1, 30, 2)
+    values["m1"] = values["m0"] + np.random.default_rng(0).normal(0.5, 1, 30)
     constant = {f"c{k}": values["m0"] + k for k in range(1, 9)}
     few = paired_differences(values, reference="m0", better="higher")
     many = paired_differences(values | constant, reference="m0", better="higher")
     assert {name: many[name] for name in few} == few
+    assert few["m1"]["p_value"] < few["m1"]["p_corrected"] < 0.2
     assert many["c1"]["verdict"] == "same difference in every document"
     assert many["c1"]["p_value"] is many["c1"]["p_corrected"] is many["c1"]["effect_size"] is None
 

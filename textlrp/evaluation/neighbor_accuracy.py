@@ -27,9 +27,9 @@ class ExplanatoryPower:
     """K-nearest-neighbor accuracy on document vectors.
 
     ``accuracy`` and ``accuracy_sd`` are the mean and the standard deviation over splits for each K of ``neighbors``.
-    ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K. ``values`` (N,) are the results of each
-    document with this K: among the splits in which it is held out, the share in which it is classified correctly; not
-    a number if there are none. Two weightings of the same documents are compared by their ``values``.
+    ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K. ``values`` (N,) are the contributions
+    of the documents to the EPI, which is their mean: how often each is held out and classified correctly with this K,
+    relative to how often a document is held out on average. Two weightings are compared by them.
     """
 
     epi: float
@@ -68,10 +68,8 @@ def explanatory_power(
     found = np.nanmean(is_correct, axis=2, dtype=np.float64)
     mean, sd = found.mean(axis=0), found.std(axis=0, ddof=1 if n_splits > 1 else 0)
     best = int(mean.argmax())
-    times = np.isfinite(is_correct[:, best]).sum(axis=0)
-    values = np.divide(
-        np.nansum(is_correct[:, best], axis=0), times, out=np.full(count, np.nan), where=times > 0, dtype=np.float64
-    )
+    times = np.asarray(np.nansum(is_correct[:, best], axis=0, dtype=np.float64))
+    values = times * count / (n_splits * len(held_out))
     return ExplanatoryPower(
         float(mean[best]), float(sd[best]), best + 1, tuple(range(1, max_neighbors + 1)), mean, sd, values
     )

@@ -50,8 +50,7 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                 "accuracy": power.accuracy.tolist(),
                 "accuracy_sd": power.accuracy_sd.tolist(),
             }
-            # None for a document that is never held out
-            found = {"row": row, "values": [None if np.isnan(value) else value for value in power.values.tolist()]}
+            found: dict[str, Any] = {"row": row, "values": power.values.tolist()}
             if not has_map:
                 return found
             try:
@@ -61,9 +60,9 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                     "no map": f"Map of the documents, {WEIGHTINGS[weighting]}: not drawn. {as_sentence(reason)}",
                 }
 
-        done = run.stages.plain(f"vectors with values {weighting} {composite!r}", make)
+        done = run.stages.plain(f"vectors with contributions {weighting} {composite!r}", make)
         rows.append(done["row"])
-        values[done["row"]["weighting"]] = np.array([value for value in done["values"] if value is not None])
+        values[done["row"]["weighting"]] = done["values"]
         if done.get("map"):
             maps.append(done["map"])
         if "no map" in done:

@@ -29,8 +29,8 @@ from textlrp.reports.evaluation.tables import (
 from textlrp.reports.numbers import number
 
 SPLITS_NOTE = (
-    "The value of a document is the share of correct predictions over the splits in which it is held out. All "
-    "weightings have the same splits."
+    "Differences are paired over documents: a document counts as often as it is held out and classified correctly. "
+    "All weightings have the same splits."
 )
 
 
