@@ -44,7 +44,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "stability": "stability across models",
         "ledger": "score breakdown",
         "planted": "planted shortcuts",
-        "roar": "recursive ROAR (masking and retraining)",
+        "roar": "recursive ROAR",
     }
 )
 """What progress lines and notes call each measure."""

@@ -201,7 +201,7 @@ def roar_section(roar: Results) -> Section:
             verdicts_note(against),
         ),
     )
-    figure = Drawing(Markup(masking_figure(rows, uid="roar")), f"Bands: range over {seeds} seeds.")
+    figure = Drawing(Markup(masking_figure(rows, uid="masking")), f"Bands: range over {seeds} seeds.")
     return Section(
         "roar",
         "Recursive ROAR: masking and retraining",
@@ -209,7 +209,9 @@ def roar_section(roar: Results) -> Section:
         "document for its true label are masked: a made-up word replaces them. Then a model with the options of this "
         f"model is trained on the {documents(roar.get('training_documents'))} for training and classifies the "
         f"{documents(roar.get('held_out_documents'))} that were held out, masked in the same way. In each step, the "
-        "model of the step before computes the relevance. No model reads masked text that it was not trained on.",
+        "model of the step before computes the relevance. No model reads masked text that it was not trained on. "
+        "Which words are masked depends on the true label, so a model can learn something from what is left. This "
+        "raises the curve of a method, not that of random masking.",
         "a curve below that of random masking, and a high RACU",
         "Madsen et al., “Evaluating the Faithfulness of Importance Measures in NLP by Recursively Masking Allegedly "
         "Important Tokens and Retraining”, Findings of EMNLP 2022",
