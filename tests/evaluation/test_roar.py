@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_deletion import Sentiment
 from test_planted_shortcuts import corpus
-from toys import KINDS, learner, small
+from toys import learner, small
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.evaluation import roar as masking
@@ -109,7 +109,9 @@ def short(text: str) -> str:
     return " ".join(text.split()[-3:])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["svm", pytest.param("boe", marks=pytest.mark.slow), pytest.param("cnn", marks=pytest.mark.slow)]
+)
 def test_masking_the_one_informative_word_drops_accuracy_to_chance(kind: str) -> None:
     # of three words, exactly the one that tells the label is masked in the first step
     training, held_out = ([replace(each, text=short(each.text)) for each in corpus(90, seed)] for seed in (0, 1))
@@ -144,8 +146,8 @@ def test_relevance_is_computed_anew_at_each_step(monkeypatch: pytest.MonkeyPatch
     informative = [sum(word.startswith(("cat", "dog", "owl")) for word in best) for best in seen]
     assert informative[:2] == [120, 120]  # training and held-out documents
     assert informative[2] == 0
-    assert curve.accuracy[:2].tolist() == [1, 1]
-    assert curve.accuracy[2] < 0.8
+    assert curve.accuracy[:2].min() > 0.9
+    assert curve.accuracy[2] < 0.7
 
 
 def test_words_that_oppose_the_label_are_masked_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,15 +160,15 @@ def test_words_that_oppose_the_label_are_masked_last(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(masking, "word_relevances", negated)
     curve = recursive_roar(learner("svm"), corpus(60), LRP, held_out=corpus(60, 1), steps=3)
-    assert (curve.accuracy[:-1] > 0.95).all()
+    assert (curve.accuracy[:-1] >= 0.9).all()
 
 
 def test_random_against_random_is_about_zero() -> None:
     found = [
-        recursive_roar(learner("svm"), corpus(150), MethodSpec("r", Random(seed)), held_out=corpus(150, 1), steps=5)
+        recursive_roar(learner("svm"), corpus(90), MethodSpec("r", Random(seed)), held_out=corpus(150, 1), steps=3)
         for seed in (0, 1)
     ]
-    assert abs(relative_area(found[0].shares, found[0].accuracy, found[1].accuracy)) < 0.1
+    assert abs(relative_area(found[0].shares, found[0].accuracy, found[1].accuracy)) < 0.2
 
 
 def test_invalid_options_are_refused() -> None:
