@@ -107,7 +107,7 @@ def _racu(found: Sequence[RoarCurve], random: Sequence[RoarCurve]) -> dict[str, 
 
 
 def _areas(curves: Sequence[RoarCurve]) -> list[float]:
-    """The area under the curve of each held-out document, averaged over the seeds that held it out."""
+    """The area under the curve of each held-out document, averaged over the seeds that measured it."""
     areas: dict[str, list[float]] = {}
     for each in curves:
         values = np.trapezoid(each.correct.astype(np.float64), each.shares, axis=1)

@@ -63,8 +63,8 @@ def planted_section(planted: Results) -> Section:
         f"of the documents of that label ({labels}). Models with the options of this model are trained on "
         f"{documents(planted.get('training_documents'))} of the corpus. The words are then planted into some of "
         f"the {documents(planted.get('held_out_documents'))} that were held out. The documents whose prediction "
-        "changes to the label are explained. Precision@k is the share of planted words among the k most relevant "
-        "words for the label, where k is the number of planted words.",
+        "changes to the label are explained. Precision@k is the share of planted words among the k words "
+        "with the highest relevance for the label, where k is the number of planted words.",
         "a high precision@k, a low mean rank",
         "Bastings et al., “Will You Find These Shortcuts?”, EMNLP 2022",
         tuple(block for kind in planted["kinds"] for block in _kind_blocks(kind, planted.get("taken_from"))),
