@@ -186,7 +186,7 @@ def test_a_split_holds_out_the_same_share_of_each_label() -> None:
     assert again == [each.id for each in held_out] != other
     with pytest.raises(OptionError, match="share must be between 0 and 1; got 1"):
         split_documents(corpus(), share=1)
-    with pytest.raises(DataError, match="documents must be enough to hold out 25% of a label; got 3"):
+    with pytest.raises(DataError, match="documents must be enough to leave 25% of a label out of training; got 3"):
         split_documents(corpus(3))
 
 

@@ -37,6 +37,7 @@ PARTS = (
     "errors",
     "planted-errors",
     "planted",
+    "roar",
     "methods",
 )
 
@@ -114,9 +115,10 @@ def test_every_measure_is_explained_and_sourced() -> None:
         "Bastings et al.",
         "Edin et al.",
         "Zhao",
+        "Madsen et al.",
     ):
         assert source in text
-    assert text.count("Better: ") == 12
+    assert text.count("Better: ") == 13
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:
@@ -177,6 +179,14 @@ def test_shortcuts_that_were_not_learned_are_reported_and_not_measured() -> None
     assert "Precision@2" not in pair
     assert "alt.atheism 0 tonekada furunozo 14 2.0% 93.0% 4 no" in pair
     assert planted_finding({"kinds": make_results()["planted"]["kinds"][2:]}) == ()
+
+
+def test_masking_and_retraining_has_a_curve_and_a_relative_area_for_each_method() -> None:
+    section = said(whole()).split("Recursive ROAR: masking and retraining Do models")[1]
+    assert "LRP epsilon 50.0% 3.0%" in section
+    assert "random – – +0.300" in section
+    assert "RACU is the mean over 2 seeds" in section
+    assert "▼ worse" in section
 
 
 def test_methods_are_compared_without_random_and_reversed() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textlrp.evaluation.planted_shortcuts import find_planted
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
-    from textlrp.evaluation.roar import recursive_roar, relative_area
+    from textlrp.evaluation.roar import recursive_roar
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
@@ -59,7 +59,6 @@ __all__ = [
     "randomization_check",
     "randomize_weights",
     "recursive_roar",
-    "relative_area",
     "score_corpus",
     "soft_erasure",
     "stability",
@@ -94,7 +93,6 @@ __getattr__ = importer(
         "randomization_check": "evaluation.sanity",
         "randomize_weights": "evaluation.randomizing",
         "recursive_roar": "evaluation.roar",
-        "relative_area": "evaluation.roar",
         "score_corpus": "evaluation.measured_corpus",
         "soft_erasure": "evaluation.soft_erasure",
         "stability": "evaluation.sanity",

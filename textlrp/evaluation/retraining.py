@@ -16,7 +16,7 @@ from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 
 HELD_OUT = 0.25
-"""Documents that a split holds out of training, as a share of those of each label."""
+"""Documents that are left out of training, as a share of those of each label."""
 
 
 def split_documents(
@@ -37,8 +37,8 @@ def split_documents(
         held_out[rows[: int(share * len(rows))]] = True
     if not held_out.any():
         raise DataError(
-            f"documents must be enough to hold out {share:.0%} of a label; got {len(documents):,} documents with "
-            f"{len(set(labels)):,} labels. Pass more documents."
+            f"documents must be enough to leave {share:.0%} of a label out of training; got {len(documents):,} "
+            f"documents with {len(set(labels)):,} labels. Pass more documents."
         )
     return [documents[row] for row in np.flatnonzero(~held_out)], [documents[row] for row in np.flatnonzero(held_out)]
 

@@ -108,10 +108,10 @@ def _racu(found: Sequence[RoarCurve], random: Sequence[RoarCurve]) -> dict[str, 
 
 
 def _areas(curves: Sequence[RoarCurve]) -> list[float]:
-    """The area under the curve of each held-out document, averaged over the seeds that held it out."""
+    """The area under the curve of each held-out document, averaged over the seeds that measured it."""
     areas: dict[str, list[float]] = {}
     for each in curves:
-        found: Array = np.asarray(np.trapezoid(each.correct, each.shares, axis=1))
-        for name, area in zip(each.ids, found.tolist(), strict=True):
+        values = np.trapezoid(each.correct.astype(np.float64), each.shares, axis=1)
+        for name, area in zip(each.ids, values.tolist(), strict=True):
             areas.setdefault(name, []).append(area)
     return [float(np.mean(values)) for values in areas.values()]

@@ -54,7 +54,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "errors": "likely label errors",
         "planted-errors": "planted label errors",
         "planted": "planted shortcuts",
-        "roar": "recursive ROAR (masking and retraining)",
+        "roar": "recursive ROAR",
     }
 )
 """What progress lines and notes call each measure."""

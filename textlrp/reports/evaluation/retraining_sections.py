@@ -63,8 +63,8 @@ def planted_section(planted: Results) -> Section:
         f"of the documents of that label ({labels}). Models with the options of this model are trained on "
         f"{documents(planted.get('training_documents'))} of the corpus. The words are then planted into some of "
         f"the {documents(planted.get('held_out_documents'))} that were held out. The documents whose prediction "
-        "changes to the label are explained. Precision@k is the share of planted words among the k most relevant "
-        "words for the label, where k is the number of planted words.",
+        "changes to the label are explained. Precision@k is the share of planted words among the k words "
+        "with the highest relevance for the label, where k is the number of planted words.",
         "a high precision@k, a low mean rank",
         "Bastings et al., “Will You Find These Shortcuts?”, EMNLP 2022",
         tuple(block for kind in planted["kinds"] for block in _kind_blocks(kind, planted.get("taken_from"))),
@@ -201,7 +201,7 @@ def roar_section(roar: Results) -> Section:
             verdicts_note(against),
         ),
     )
-    figure = Drawing(Markup(masking_figure(rows, uid="roar")), f"Bands: range over {seeds} seeds.")
+    figure = Drawing(Markup(masking_figure(rows, uid="masking")), f"Bands: range over {seeds} seeds.")
     return Section(
         "roar",
         "Recursive ROAR: masking and retraining",
@@ -209,7 +209,9 @@ def roar_section(roar: Results) -> Section:
         "document for its true label are masked: a made-up word replaces them. Then a model with the options of this "
         f"model is trained on the {documents(roar.get('training_documents'))} for training and classifies the "
         f"{documents(roar.get('held_out_documents'))} that were held out, masked in the same way. In each step, the "
-        "model of the step before computes the relevance. No model reads masked text that it was not trained on.",
+        "model of the step before computes the relevance. No model reads masked text that it was not trained on. "
+        "Which words are masked depends on the true label, so a model can learn something from what is left. This "
+        "raises the curve of a method, not that of random masking.",
         "a curve below that of random masking, and a high RACU",
         "Madsen et al., “Evaluating the Faithfulness of Importance Measures in NLP by Recursively Masking Allegedly "
         "Important Tokens and Retraining”, Findings of EMNLP 2022",

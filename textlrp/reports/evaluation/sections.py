@@ -196,7 +196,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "errors": ("likely label errors", errors_section),
     "planted-errors": ("planted label errors", planted_errors_section),
     "planted": ("planted shortcuts", planted_section),
-    "roar": ("recursive ROAR (masking and retraining)", roar_section),
+    "roar": ("recursive ROAR", roar_section),
     "methods": ("methods and times", methods_section),
 }
 """By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""
