@@ -118,7 +118,7 @@ def test_every_measure_is_explained_and_sourced() -> None:
         "Madsen et al.",
     ):
         assert source in text
-    assert text.count("Better: ") == 13
+    assert text.count("Better: ") == 14
     for method, *_ in METHODS:
         assert text.count(method) > 5
     for label in LABELS:

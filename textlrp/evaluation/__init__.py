@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
     from textlrp.evaluation.planted_errors import planted_label_errors
     from textlrp.evaluation.planted_shortcuts import find_planted
+    from textlrp.evaluation.planting import plant_shortcuts
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.roar import recursive_roar
@@ -54,6 +55,7 @@ __all__ = [
     "likely_label_errors",
     "normalized_aopc",
     "paired_interval",
+    "plant_shortcuts",
     "planted_label_errors",
     "pointing_game",
     "randomization_check",
@@ -88,6 +90,7 @@ __getattr__ = importer(
         "likely_label_errors": "evaluation.label_errors",
         "normalized_aopc": "evaluation.normalized_aopc",
         "paired_interval": "evaluation.intervals",
+        "plant_shortcuts": "evaluation.planting",
         "planted_label_errors": "evaluation.planted_errors",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
