@@ -86,7 +86,7 @@ def test_a_wide_search_finds_the_limits_over_all_permutations(name: str) -> None
 def test_the_closed_form_of_a_linear_model_is_exact(kind: str) -> None:
     model = linear_model(kind)
     assert is_additive(model)
-    for text in (*SHORT, "the engine of the car and the engine"):
+    for text in (*SHORT, "the car the car"):
         batch = model.encode([text])
         if not (batch.text(0) > 0).any():
             continue
