@@ -111,7 +111,7 @@ def _areas(curves: Sequence[RoarCurve]) -> list[float]:
     """The area under the curve of each held-out document, averaged over the seeds that measured it."""
     areas: dict[str, list[float]] = {}
     for each in curves:
-        values = np.trapezoid(each.correct.astype(np.float64), each.shares, axis=1)
+        values = np.asarray(np.trapezoid(each.correct.astype(np.float64), each.shares, axis=1))
         for name, area in zip(each.ids, values.tolist(), strict=True):
             areas.setdefault(name, []).append(area)
     return [float(np.mean(values)) for values in areas.values()]

@@ -207,7 +207,7 @@ def roar_section(roar: Results) -> Section:
         "Recursive ROAR: masking and retraining",
         "Do models become less accurate if they never see the relevant words? The most relevant words of each "
         "document for its true label are masked: a made-up word replaces them. Then a model with the options of this "
-        f"model is trained on the {documents(roar.get('training_documents'))} for training and classifies the "
+        f"model is trained on {documents(roar.get('training_documents'))} and classifies the "
         f"{documents(roar.get('held_out_documents'))} that were held out, masked in the same way. In each step, the "
         "model of the step before computes the relevance. No model reads masked text that it was not trained on. "
         "Which words are masked depends on the true label, so a model can learn something from what is left. This "
