@@ -14,9 +14,9 @@ from textlrp.errors import DataError
 from textlrp.files.stop_word_file import MAX_BYTES, read_stop_words, write_stop_words
 
 AWKWARD = [
-    "#", "##", "# comment", "#\tcomment", "#tag", " the", "the ", "\u00a0the", '"', '""', '"the"', '"the', 'the"', "\\",
-    "a\nb", "a\r", "\r\n", "\x00", "\u2028", "a\u2028b", "\x85", "\ufeff", "\ufeffthe", "\ud800", "null", "1", "[]",
-    "Straße", "ﬁ", "e\u0301", "東京", "🚀", "ا\u200cب", "\u00ad", " ", "\t",
+    "#", "##", "# comment", "#\tcomment", "#tag", " the", "the ", "\u00a0the", '"', '""', '"the"', '"the', 'the"',
+    "\\", "a\nb", "a\r", "\r\n", "\x00", "\u2028", "a\u2028b", "\x85", "\ufeff", "\ufeffthe", "\ud800", "null",
+    "1", "[]", "Straße", "ﬁ", "e\u0301", "東京", "🚀", "ا\u200cب", "\u00ad", " ", "\t",
 ]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_usual_words_are_written_as_they_are(tmp_path: Path) -> None:
 
 
 @every(
-    ("content", "words"),
+    "content, words",
     [
         (b"the\nof", ("the", "of")),
         (b"the\r\n\r\n of \r\n", ("the", "of")),
@@ -63,7 +63,7 @@ def test_files_that_people_write(
 
 
 @every(
-    ("content", "sentence"),
+    "content, sentence",
     [
         (b"", "has no word. Write one word per line"),
         (b"# the\n\n  \n", "has no word. Write one word per line"),
