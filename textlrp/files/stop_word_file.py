@@ -54,7 +54,7 @@ def write_stop_words(words: Iterable[str], path: str | Path, *, comment: str = "
     A file of stop words is replaced unless it has been edited. Raises :class:`DataError` for an empty word, and as
     :func:`textlrp.files.written_file.atomic_file` does.
     """
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines = [f"# {_printable(line)}".rstrip() for line in comment.splitlines()]
     for word in dict.fromkeys(words):
         if not word:
             raise DataError(must_be("stop words", "at least one character long", word))
@@ -62,6 +62,11 @@ def write_stop_words(words: Iterable[str], path: str | Path, *, comment: str = "
     body = "".join(f"{line}\n" for line in lines).encode()
     with atomic_file(path, STOP_WORDS, force=force) as unfinished:
         unfinished.write_bytes(_first_line(body) + body)
+
+
+def _printable(line: str) -> str:
+    """A line of a comment with a blank for each character that a text file should not have, such as NUL."""
+    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def _word(line: str) -> str:
