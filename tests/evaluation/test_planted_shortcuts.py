@@ -33,7 +33,7 @@ from textlrp.evaluation.planting import Kind, Shortcut
 from textlrp.evaluation.retraining import split_documents, trained
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.measured_planted import planted_results
-from textlrp.evaluation.running.measures import MEASURES, RETRAINING
+from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST
 from textlrp.evaluation.running.plan import EvaluationPlan, make_plan
 from textlrp.explainers.methods import Random
 from textlrp.models.base import TextClassifier
@@ -283,7 +283,7 @@ def test_the_command_measures_it_only_if_asked(tmp_path: Path) -> None:
     assert not make_plan(model).takes("planted")
     assert make_plan(model, measures=["planted"]).takes("planted")
     asked = make_plan(model, retraining=["planted"])
-    assert all(asked.takes(name) for name in MEASURES if name not in RETRAINING)
+    assert all(asked.takes(name) for name in MEASURES if name not in ON_REQUEST)
     assert asked.takes("planted")
     table = tmp_path / "animals.csv"
     table.write_text("id,text,label\n" + "".join(f"{each.id},{each.text},{each.label}\n" for each in corpus()))
