@@ -52,17 +52,25 @@ def test_a_model_trained_without_the_dropped_words_has_no_such_group(
 ) -> None:
     word, texts = (planted / "word").read_text(), planted / "texts.csv"
     outcome = run(
-        "shortcuts", planted / "model", texts, "-o", "page.html", "--drop", "words.txt", "--suspicion", "0.85"
-    )
+        "shortcuts", planted / "model", texts, "-o", "page.html", "--json", "before.json", "--drop", "words.txt",
+        "--suspicion", "0.85",
+    )  # fmt: skip
     assert outcome.code == 0
-    assert "wrote page.html, words.txt" in outcome.out
+    assert "wrote page.html, before.json, words.txt" in outcome.out
     assert [line for line in (tmp_path / "words.txt").read_text().split("\n") if line and line[0] != "#"] == [word]
     assert run("train", texts, "--model", "svm", "--stop-words", "words.txt", "-o", "repaired").code == 0
-    after = run("shortcuts", "repaired", texts, "-o", "after.html", "--drop", "none.txt", "--suspicion", "0.95")
+    after = run(
+        "shortcuts", "repaired", texts, "-o", "after.html", "--drop", "none.txt", "--suspicion", "0.95",
+        "--before", "before.json",
+    )  # fmt: skip
     assert after.code == 0
     assert word not in after.out
     assert "none.txt is not written" in after.out
     assert not (tmp_path / "none.txt").exists()
+    page = (tmp_path / "after.html").read_text(encoding="utf-8")
+    assert "Compared with the earlier model" in page
+    row = page[page.index(f'<th scope="row"><bdi>{word}') :]
+    assert "no group" in row[: row.index("</tr>")]
 
 
 def test_a_pipeline_of_scikit_learn(planted: Path, tmp_path: Path, run: Run) -> None:  # noqa: F811
@@ -102,6 +110,9 @@ def test_what_is_refused(planted: Path, tmp_path: Path, run: Run) -> None:  # no
         (("-o", "page.html", "--drop", "mine.json"), "mine.json"),
         (("-o", "page.html", "--drop", "page.html"), "page.html"),
         (("-o", "page.html", "--rule", "nothing"), "rule"),
+        (("-o", "page.html", "--before", "mine.json"), "before must be a file that textlrp shortcuts --json wrote"),
+        (("-o", "page.html", "--before", "mine.html"), "it is not JSON"),
+        (("-o", "page.html", "--before", "missing.json"), "missing.json"),
         (("-o", "page.html", "--label", "nothing"), "nothing"),
     ]
     for arguments, fragment in cases:

@@ -65,6 +65,14 @@ def cli_shortcuts(
     suspicion: Annotated[
         float, typer.Option(min=0, max=1, metavar="S", help="Smallest suspicion of the groups in --drop.")
     ] = 0.5,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The --json file of an earlier model, such as the one before words were dropped: the page compares.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     method: MethodOption = "lrp",
     rule: RuleOption = None,
     clustering: Annotated[
@@ -109,12 +117,13 @@ def cli_shortcuts(
     """
     from textlrp.models.given_files import inputs_of
 
-    inputs = inputs_of(source, models=[model])
+    inputs = inputs_of(source, models=[model], files=[before])
 
-    from textlrp.cli.shortcuts_run import ShortcutFiles, shortcuts_of_corpus
+    from textlrp.cli.shortcuts_run import ShortcutFiles, read_groups, shortcuts_of_corpus
 
     written = ShortcutFiles(output, json, drop)
     written.check(inputs=inputs, force=force)
+    earlier = None if before is None else read_groups(before)
     files = file_options(
         column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
@@ -126,6 +135,7 @@ def cli_shortcuts(
         documents,
         written,
         suspicion=suspicion,
+        earlier=earlier,
         model_name=model,
         corpus_name=source,
         method=method,

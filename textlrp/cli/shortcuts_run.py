@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textlrp.errors import DataError, must_be
 from textlrp.evaluation.shortcuts.find import find_shortcuts
 from textlrp.explainers.explain import explain
+from textlrp.files.input_paths import check_regular, user_path
 from textlrp.files.kinds import PAGES
 from textlrp.files.stop_word_file import STOP_WORDS, write_stop_words
 from textlrp.files.written_file import FileKind, atomic_file, check_file, check_output, json_text
@@ -25,6 +27,20 @@ def _is_groups(path: Path) -> bool:
 
 
 _GROUPS = {".json": FileKind("the groups of a shortcut search", _is_groups)}
+
+
+def read_groups(path: str | Path) -> dict[str, Any]:
+    """Return the groups that ``textlrp shortcuts --json`` wrote; raises :class:`DataError` for any other file."""
+    source = user_path(path)
+    check_regular(source)
+    try:
+        if _is_groups(source):
+            found: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+            return found
+        reason = "it has other content"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not JSON"
+    raise DataError(must_be("before", f"a file that textlrp shortcuts --json wrote ({reason})", str(path)))
 
 
 class ShortcutFiles(NamedTuple):
@@ -51,6 +67,7 @@ def shortcuts_of_corpus(
     files: ShortcutFiles,
     *,
     suspicion: float,
+    earlier: Mapping[str, Any] | None = None,
     model_name: str,
     corpus_name: str,
     method: str = "lrp",
@@ -61,7 +78,8 @@ def shortcuts_of_corpus(
     """Find the shortcuts of a model and write the files; return the groups.
 
     The file of words has the leading words of all groups of at least this ``suspicion``; it is not written if there
-    are none. ``options`` are further options of :func:`find_shortcuts`; raises as it does.
+    are none. The page compares the groups with ``earlier`` ones (:func:`read_groups`). ``options`` are further
+    options of :func:`find_shortcuts`; raises as it does.
     """
     files.check(force=force)
     texts = list(documents)
@@ -81,5 +99,13 @@ def shortcuts_of_corpus(
             "Remove the words that are about the topic, then pass this file to textlrp train --stop-words."
         )
         write_stop_words(chosen, files.words, comment=comment, force=force)
-    shortcuts_page(found, files.page, examples=examples, model_name=model_name, corpus_name=corpus_name, force=force)
+    shortcuts_page(
+        found,
+        files.page,
+        examples=examples,
+        earlier=earlier,
+        model_name=model_name,
+        corpus_name=corpus_name,
+        force=force,
+    )
     return found

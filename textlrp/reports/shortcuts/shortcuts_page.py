@@ -11,6 +11,7 @@ from textlrp.reports.balance import Fact
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, today, write_page
+from textlrp.reports.shortcuts.earlier_groups import compared_with
 from textlrp.reports.shortcuts.shortcut_reasons import Reasons, reasons_of
 from textlrp.reports.view import DocumentView, view
 from textlrp.shortcut_groups import PART_MEANINGS, ShortcutGroup, Shortcuts
@@ -47,6 +48,7 @@ def shortcuts_page(
     path: str | Path | None = None,
     *,
     examples: Mapping[int, Explanation] | None = None,
+    earlier: Mapping[str, Any] | None = None,
     model_name: str = "",
     corpus_name: str = "",
     shown: int = SHOWN,
@@ -56,7 +58,9 @@ def shortcuts_page(
     """Return the groups of a model as a self-contained page, and write it to ``path`` if given.
 
     ``examples`` are explanations of documents by their position in the corpus; a group shows those that it contains.
-    ``shown`` groups are shown in full, the others are listed. Raises as :func:`.document_page` does.
+    ``earlier`` are the groups of another model, such as one that was trained with more words, in the form of
+    :meth:`.Shortcuts.to_dict`. ``shown`` groups are shown in full, the others are listed. Raises as
+    :func:`.document_page` does.
     """
     explained = examples or {}
     groups = [_group_view(number, group, explained) for number, group in enumerate(found.groups, start=1)]
@@ -66,6 +70,7 @@ def shortcuts_page(
         found=found,
         accuracy=percentage(found.accuracy),
         groups=groups[:shown],
+        comparison=None if earlier is None else compared_with(found, earlier, suspicious=SUSPICIOUS),
         suspicious=sum(group.suspicion >= SUSPICIOUS for group in found.groups),
         classes=[(label, [each for each in groups if each.group.label == label]) for label in found.labels],
         facts=_facts(found, model_name, corpus_name),
