@@ -22,7 +22,7 @@ from textlrp.evaluation.shortcuts.class_centroids import ClassCentroids
 from textlrp.evaluation.shortcuts.document_groups import group_documents
 from textlrp.evaluation.shortcuts.group_measures import suspicion_of
 from textlrp.evaluation.shortcuts.origins import author_names, author_of, near_duplicates, parts_at, thread_of
-from textlrp.evaluation.shortcuts.relevance_vectors import relevance_vectors
+from textlrp.evaluation.shortcuts.relevance_vectors import corpus_words, relevance_vectors
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 from textlrp.shortcut_groups import ShortcutGroup, Shortcuts
@@ -86,7 +86,8 @@ def test_nothing_planted_is_found_in_a_model_that_never_saw_it() -> None:
 def test_shares_are_those_of_the_explanations() -> None:
     corpus, model = planted()
     scored = score_corpus(model, corpus.documents)
-    vectors = relevance_vectors(scored, word_relevances(scored, MethodSpec("LRP")).predicted)
+    relevances = word_relevances(scored, MethodSpec("LRP")).predicted
+    vectors = relevance_vectors(scored, corpus_words(scored), relevances)
     for n, why in enumerate(textlrp.explain(model, corpus.documents[:20])):
         expected: dict[str, float] = {}
         for form, value in zip(why.tokens.forms, why.relevance[0].tolist(), strict=True):
@@ -104,8 +105,8 @@ def test_shares_are_those_of_the_explanations() -> None:
 def test_a_sample_of_a_large_class_is_drawn_by_the_seed() -> None:
     corpus, model = planted()
     scored = score_corpus(model, corpus.documents)
-    values = word_relevances(scored, MethodSpec("LRP")).predicted
-    one, same, other = (relevance_vectors(scored, values, max_documents=12, seed=seed) for seed in (0, 0, 1))
+    words, values = corpus_words(scored), word_relevances(scored, MethodSpec("LRP")).predicted
+    one, same, other = (relevance_vectors(scored, words, values, max_documents=12, seed=seed) for seed in (0, 0, 1))
     assert all(len(each.rows) == 12 for each in one.values())
     assert all((one[label].rows == same[label].rows).all() for label in one)
     assert any((one[label].rows != other[label].rows).any() for label in one)
@@ -166,8 +167,9 @@ def test_the_nearest_centroid_by_plain_loops() -> None:
     cosine = {label: vectors[4:] @ mean[label] / np.linalg.norm(mean[label]) for label in "xy"}
     expected = float((cosine["y"] > cosine["x"]).mean())
     assert expected > 0
-    assert ClassCentroids(corpus).unlike(np.array([4, 5]), ["key"], 0) == expected
-    assert ClassCentroids(corpus).unlike(np.array([4, 5]), ["key"], 1) == 1 - expected
+    centroids = ClassCentroids(corpus, corpus_words(corpus))
+    assert centroids.unlike(np.array([4, 5]), ["key"], 0) == expected
+    assert centroids.unlike(np.array([4, 5]), ["key"], 1) == 1 - expected
 
 
 # ---- the numbers of a group
@@ -269,3 +271,5 @@ def test_what_is_refused() -> None:
         textlrp.find_shortcuts(model, corpus.documents, min_size=1)
     with pytest.raises(DataError, match="label is missing"):
         textlrp.find_shortcuts(model, [Document("1", "engine")])
+    with pytest.raises(DataError, match="documents must be labeled Documents; got a str"):
+        textlrp.find_shortcuts(model, ["engine"])  # type: ignore[list-item]

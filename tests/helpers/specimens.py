@@ -10,6 +10,7 @@ import pytest
 from evaluation_results import LABELS, make_results
 from explanations import make_explanation, split, with_phrases
 from pages import hosted
+from shortcut_results import PARTS, found, group
 
 from textlrp.explanation import Explanation
 from textlrp.records import Pieces, Status
@@ -19,6 +20,8 @@ from textlrp.reports.corpus.report_files import list_page
 from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.document import document_page, notebook_fragment
 from textlrp.reports.evaluation.evaluation_page import evaluation_page
+from textlrp.reports.shortcuts.shortcuts_page import shortcuts_page
+from textlrp.shortcut_groups import Origins
 
 TEXT = """From: reader@example.org
 Subject: a question
@@ -178,6 +181,22 @@ def table_row() -> str:
     return document_page(replace(why, ledger=ledger, scores=why.scores + np.float32(0.25)))
 
 
+def shortcuts() -> str:
+    """Groups: a long word, a plain word, no author, compared with an earlier model; the last is listed only."""
+    long = "-".join(["unreasonablylongword"] * 6)
+    groups = (
+        group(long),
+        group("orbit", suspicion_parts=dict.fromkeys(PARTS, 0.1), suspicion=0.1),
+        group("sale", origins=Origins(None, None, None, None, 2, {"body": 1.0})),
+        group("listed", "autos"),
+    )
+    why = make_explanation(TEXT, document_id="a")
+    earlier = found(group("orbit"), group("gone")).to_dict()
+    return shortcuts_page(
+        found(*groups), examples={0: why}, earlier=earlier, model_name="model", corpus_name="corpus", shown=3
+    )
+
+
 PAGES = {
     "document": lambda: document(False),
     "many": lambda: document(True),
@@ -186,6 +205,7 @@ PAGES = {
     "gallery": gallery,
     "comparison": comparison,
     "evaluation": evaluation,
+    "shortcuts": shortcuts,
     "notebook": notebook,
     "several": several,
     "no label": unlabeled,
@@ -213,5 +233,6 @@ KINDS = (
     slow("no label"),
     slow("transformer"),
     slow("table row"),
+    "shortcuts",
 )
 """The keys of :data:`PAGES` as parameters of a test."""

@@ -7,51 +7,13 @@ from pathlib import Path
 
 import pytest
 from explanations import make_explanation
+from shortcut_results import PARTS, found, group
 from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.reports.shortcuts.shortcut_reasons import reasons_of
 from textlrp.reports.shortcuts.shortcuts_page import example_positions, shortcuts_page
-from textlrp.shortcut_groups import Deleted, LeadingWord, Origins, ShortcutGroup, Shortcuts
-
-PARTS = {
-    "concentration": 0.5,
-    "dependence": 0.8,
-    "one source": 0.75,
-    "outside the body": 0.6,
-    "names and codes": 1.0,
-    "unlike the class": 0.5,
-}
-
-
-def group(word: str = "clh", label: str = "med", **fields: object) -> ShortcutGroup:
-    made = ShortcutGroup(
-        label,
-        (LeadingWord(word, 0.5, 5, 4, 3.25),),
-        (0, 1, 2, 3),
-        ("a", "b", "c", "d"),
-        40,
-        0.05,
-        Deleted(4, 1, 3, 3),
-        Origins(2, 3, 4, 1, 0, {"signature": 0.6, "body": 0.4}),
-        PARTS,
-        0.8,
-    )
-    return replace(made, **fields)  # type: ignore[arg-type]
-
-
-def found(*groups: ShortcutGroup) -> Shortcuts:
-    return Shortcuts(
-        ("autos", "med"),
-        groups,
-        100,
-        0.812,
-        {"med": 40, "autos": 60},
-        {"med": 40, "autos": 60},
-        "lrp",
-        "Zero()",
-        "f1",
-    )
+from textlrp.shortcut_groups import Deleted, Origins
 
 
 def test_a_group_is_on_the_page_with_its_numbers() -> None:

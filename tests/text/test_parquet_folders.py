@@ -44,6 +44,8 @@ def test_a_split_is_chosen_by_name(tmp_path: Path) -> None:
     assert textlrp.load_corpus(tmp_path, split="test").texts == [row["text"] for row in ROWS[4:]]
     with pytest.raises(OptionError, match="split must be one of 'test', 'train'; got None"):
         textlrp.load_corpus(tmp_path)
+    write(tmp_path / "test-more-00000-of-00001.parquet", ROWS)
+    assert len(textlrp.load_corpus(tmp_path, split="test")) == 3
     write(tmp_path / "more.parquet", ROWS)
     with pytest.raises(OptionError, match="split must be None for a folder without splits"):
         textlrp.load_corpus(tmp_path, split="train")

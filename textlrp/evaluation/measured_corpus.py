@@ -129,6 +129,9 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     while block := list(islice(rest, SORTED_TOGETHER)):
         begin = len(ids)
         for document in block:
+            if not isinstance(document, Document):
+                kind = type(document).__name__
+                raise DataError(f"documents must be labeled Documents; got a {kind}. Pass load_corpus(FILE).")
             if document.label is None:
                 raise DataError(f"document {document.id!r}: label is missing. Fill it in or drop the document.")
             ids.append(document.id)

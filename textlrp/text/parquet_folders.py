@@ -29,8 +29,8 @@ def is_sharded(path: Path) -> bool:
 
 def shard_splits(path: Path) -> list[str]:
     """Return the splits that the names of all files give; empty if a name gives none."""
-    found = [_OF_SPLIT.fullmatch(each.name) for each in _files(path)] if is_sharded(path) else []
-    return list(dict.fromkeys(each[1] for each in found if each)) if all(found) else []
+    found = [_split_of(each) for each in _files(path)] if is_sharded(path) else []
+    return list(dict.fromkeys(each for each in found if each)) if all(found) else []
 
 
 def sharded_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
@@ -38,7 +38,7 @@ def sharded_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
     files, splits = _files(path), shard_splits(path)
     if splits:
         split = choose_split(splits, layout.split)
-        files = [each for each in files if each.name.startswith(f"{split}-")]
+        files = [each for each in files if _split_of(each) == split]
     elif layout.split is not None:
         hint = f"{path} has no splits: leave out split=."
         raise OptionError(must_be("split", "None for a folder without splits", layout.split, hint))
@@ -50,6 +50,11 @@ def sharded_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
             last = row.number
             yield row._replace(number=before + last)
         before += last
+
+
+def _split_of(file: Path) -> str | None:
+    found = _OF_SPLIT.fullmatch(file.name)
+    return found and found[1]
 
 
 def _files(path: Path) -> list[Path]:

@@ -15,17 +15,12 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from textlrp.evaluation.measured_corpus import ScoredCorpus
-from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
 
 
 class ClassCentroids:
     """TF-IDF vectors (N, V), of length 1, of the words that a model reads, and their sums for each label (C, V)."""
 
-    def __init__(self, corpus: ScoredCorpus) -> None:
-        words: list[list[str]] = [[] for _ in range(len(corpus))]
-        for batch, rows in corpus.iter_batches():
-            for reading, row in zip(batch.readings, rows.tolist(), strict=True):
-                words[row] = forms_of(reading)
+    def __init__(self, corpus: ScoredCorpus, words: Sequence[Sequence[str]]) -> None:
         self.labels = corpus.true_label
         self.n_labels = np.bincount(self.labels[self.labels >= 0], minlength=corpus.scores.shape[1])
         reader = TfidfVectorizer(analyzer=list, sublinear_tf=True)
@@ -34,14 +29,7 @@ class ClassCentroids:
             self.column = reader.vocabulary_
         except ValueError:  # no document has a word
             self.vectors, self.column = sparse.csr_array((len(corpus), 0)), {}
-        of_label = sparse.csr_array(
-            (
-                np.ones(int((self.labels >= 0).sum())),
-                (self.labels[self.labels >= 0], np.flatnonzero(self.labels >= 0)),
-            ),
-            shape=(corpus.scores.shape[1], len(corpus)),
-        )
-        self.sums: NDArray[np.float64] = (of_label @ self.vectors).toarray()
+        self.sums = self._sums_of_labels(np.arange(len(corpus)))
 
     def unlike(self, rows: NDArray[np.int64], words: Sequence[str], label: int) -> float:
         """Return the share of documents that are nearest to another class than ``label`` without ``words``.
@@ -52,12 +40,18 @@ class ClassCentroids:
         columns = [self.column[word] for word in words if word in self.column]
         keep = np.ones(self.vectors.shape[1])
         keep[columns] = 0
-        own = self.vectors[rows]
-        sums, known = self.sums.copy(), self.labels[rows] >= 0
-        np.subtract.at(sums, self.labels[rows][known], own[np.flatnonzero(known)].toarray())
-        sums *= keep
+        sums = (self.sums - self._sums_of_labels(rows)) * keep
         lengths = np.linalg.norm(sums, axis=1)
-        counts = self.n_labels - np.bincount(self.labels[rows][known], minlength=len(self.n_labels))
+        known = self.labels[rows][self.labels[rows] >= 0]
+        counts = self.n_labels - np.bincount(known, minlength=len(self.n_labels))
         centroids = np.divide(sums, lengths[:, None], out=np.zeros_like(sums), where=(lengths > 0)[:, None])
-        similar = np.where(counts > 0, own @ centroids.T, -np.inf)
+        similar = np.where(counts > 0, self.vectors[rows] @ centroids.T, -np.inf)
         return float((similar.argmax(axis=1) != label).mean())
+
+    def _sums_of_labels(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(C, V) the sum of the vectors of some documents for each label."""
+        labels = self.labels[rows]
+        known = np.flatnonzero(labels >= 0)
+        shape = (len(self.n_labels), len(rows))
+        of_label = sparse.csr_array((np.ones(len(known)), (labels[known], known)), shape=shape)
+        return np.asarray((of_label @ self.vectors[rows]).toarray())

@@ -13,7 +13,7 @@ from textlrp.evaluation.shortcuts.class_centroids import ClassCentroids
 from textlrp.evaluation.shortcuts.document_groups import MIN_SIZE, check_grouping
 from textlrp.evaluation.shortcuts.group_measures import WordCounts, finished_group, look_up
 from textlrp.evaluation.shortcuts.leading_words import word_groups
-from textlrp.evaluation.shortcuts.relevance_vectors import relevance_vectors
+from textlrp.evaluation.shortcuts.relevance_vectors import corpus_words, relevance_vectors
 from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
@@ -54,15 +54,17 @@ def find_shortcuts(
     corpus, spec = score_corpus(model, documents), MethodSpec("", method, rule)
     settings = spec.settings(model)
     relevances = word_relevances(corpus, spec, progress=progress).predicted
-    vectors = relevance_vectors(corpus, relevances, max_documents=max_documents, seed=seed)
-    centroids = ClassCentroids(corpus)
+    words = corpus_words(corpus)
+    vectors = relevance_vectors(corpus, words, relevances, max_documents=max_documents, seed=seed)
+    centroids = ClassCentroids(corpus, words)
     found = [
         group
         for label, of_class in vectors.items()
         for group in word_groups(label, of_class, clustering, min_size, seed)
     ]
-    counts = WordCounts.of(corpus, documents, {word for group in found for word in group.words})
-    looked_up = look_up(corpus, documents, found)
+    leading = {word for group in found for word in group.words}
+    counts = WordCounts.of(corpus, documents, words, leading)
+    looked_up = look_up(corpus, documents, words, found)
     labels = tuple(str(name) for name in model.classes_.tolist())
     totals = Counter(corpus.predicted.tolist())
     groups = [

@@ -18,7 +18,6 @@ from textlrp.arrays import Array
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.evaluation.shortcuts.leading_words import WordGroup
 from textlrp.evaluation.shortcuts.origins import PARTS, author_names, author_of, near_duplicates, parts_at, thread_of
-from textlrp.evaluation.shortcuts.relevance_vectors import forms_of
 from textlrp.models.classifier import thresholds_of
 from textlrp.records import Document
 from textlrp.shortcut_groups import (
@@ -49,16 +48,20 @@ class WordCounts:
     labels: Counter[int]
 
     @staticmethod
-    def of(corpus: ScoredCorpus, documents: Sequence[Document], words: set[str]) -> WordCounts:
-        """Count the documents of a corpus that contain each of ``words``, and find which of these name an author."""
+    def of(
+        corpus: ScoredCorpus, documents: Sequence[Document], words: Sequence[Sequence[str]], leading: set[str]
+    ) -> WordCounts:
+        """Count the documents that contain each of the ``leading`` words, and find which of these name an author.
+
+        ``words`` are those of :func:`.corpus_words`.
+        """
         names: dict[int, set[str]] = {}
         for document, label in zip(documents, corpus.true_label.tolist(), strict=True):
-            names.setdefault(label, set()).update(words & author_names(document.text))
-        found: dict[str, Counter[int]] = {word: Counter() for word in words}
-        for batch, rows in corpus.iter_batches():
-            for reading, row in zip(batch.readings, rows.tolist(), strict=True):
-                for word in words.intersection(forms_of(reading)):
-                    found[word][int(corpus.true_label[row])] += 1
+            names.setdefault(label, set()).update(leading & author_names(document.text))
+        found: dict[str, Counter[int]] = {word: Counter() for word in leading}
+        for of_document, label in zip(words, corpus.true_label.tolist(), strict=True):
+            for word in leading.intersection(of_document):
+                found[word][label] += 1
         return WordCounts(found, names, Counter(corpus.true_label.tolist()))
 
     def is_name_or_code(self, word: str, label: int) -> bool:
@@ -90,7 +93,12 @@ class WordEffects(NamedTuple):
     origins: Origins
 
 
-def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequence[WordGroup]) -> list[WordEffects]:
+def look_up(
+    corpus: ScoredCorpus,
+    documents: Sequence[Document],
+    words: Sequence[Sequence[str]],
+    groups: Sequence[WordGroup],
+) -> list[WordEffects]:
     """Delete the leading words of each group from its documents, and find where they appear."""
     group_of = {row: number for number, group in enumerate(groups) for row in group.rows.tolist()}
     chosen = np.zeros(len(corpus), dtype=bool)
@@ -98,11 +106,10 @@ def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequenc
     without: list[dict[int, int]] = [{} for _ in groups]
     lost: list[dict[int, float]] = [{} for _ in groups]
     parts: list[Counter[str]] = [Counter() for _ in groups]
-    words: dict[int, set[str]] = {}
     thresholds = thresholds_of(corpus.model)
     thresholds = np.zeros(corpus.scores.shape[1]) if thresholds is None else thresholds
     for batch, rows in corpus.iter_batches(chosen):
-        numbers, forms = [group_of[row] for row in rows.tolist()], [forms_of(each) for each in batch.readings]
+        numbers, forms = [group_of[row] for row in rows.tolist()], [words[row] for row in rows.tolist()]
         keep = np.ones((len(rows), max(map(len, forms))), dtype=bool)
         for n, number in enumerate(numbers):
             keep[n, : len(forms[n])] = [form not in groups[number].words for form in forms[n]]
@@ -113,7 +120,6 @@ def look_up(corpus: ScoredCorpus, documents: Sequence[Document], groups: Sequenc
             before, after = (_margin(each, groups[number].label) for each in (own, scores[n]))
             lost[number][row] = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
             parts[number].update(parts_at(reading.tokens.text, _starts(reading, ~keep[n, : len(forms[n])])))
-            words[row] = set(forms[n])
     return [
         WordEffects(without[number], lost[number], parts[number], _origins(documents, group, parts[number], words))
         for number, group in enumerate(groups)
@@ -131,14 +137,14 @@ def _starts(reading: Reading, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 def _origins(
-    documents: Sequence[Document], group: WordGroup, parts: Counter[str], words: Mapping[int, set[str]]
+    documents: Sequence[Document], group: WordGroup, parts: Counter[str], words: Sequence[Sequence[str]]
 ) -> Origins:
     rows = group.rows.tolist()
     authors, threads = (
         Counter(each for each in (read(documents[row].text) for row in rows) if each is not None)
         for read in (author_of, thread_of)
     )
-    copies = int(near_duplicates([words[row] for row in rows]).sum())
+    copies = int(near_duplicates([set(words[row]) for row in rows]).sum())
     total = max(1, parts.total())
     return Origins(
         len(authors) or None,

@@ -14,7 +14,6 @@ from scipy import sparse
 
 from textlrp.arrays import Array
 from textlrp.evaluation.measured_corpus import ScoredCorpus
-from textlrp.text.batches import Reading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,38 +30,44 @@ class RelevanceVectors:
     rows: NDArray[np.int64]
 
 
+def corpus_words(corpus: ScoredCorpus) -> list[list[str]]:
+    """Return the word (L,) that each unit of each of the N documents belongs to which the model reads.
+
+    A unit is a word itself, or a character of one.
+    """
+    found: list[list[str]] = [[] for _ in range(len(corpus))]
+    for batch, rows in corpus.iter_batches():
+        for reading, row in zip(batch.readings, rows.tolist(), strict=True):
+            words, word_of = reading.tokens.words()
+            found[row] = [words[word_of[position]] for position in reading.positions.tolist()]
+    return found
+
+
 def relevance_vectors(
-    corpus: ScoredCorpus, relevances: Sequence[Array | None], *, max_documents: int | None = None, seed: int = 0
+    corpus: ScoredCorpus,
+    words: Sequence[Sequence[str]],
+    relevances: Sequence[Array | None],
+    *,
+    max_documents: int | None = None,
+    seed: int = 0,
 ) -> dict[int, RelevanceVectors]:
     """Return the vectors of every class that is predicted, by the position of the class.
 
-    ``relevances[n]`` (L,) is the relevance of the words of document n for its predicted class, or None to leave the
-    document out. Of a class with more than ``max_documents``, as many are drawn by ``seed``.
+    ``words`` are those of :func:`corpus_words`. ``relevances[n]`` (L,) is the relevance of the words of document n
+    for its predicted class, or None to leave the document out. Of a class with more than ``max_documents``, as many
+    are drawn by ``seed``.
     """
     chosen = _chosen(corpus, relevances, max_documents, seed)
     entries: dict[int, list[tuple[int, dict[str, float]]]] = {}
-    for batch, rows in corpus.iter_batches(chosen):
-        for reading, row in zip(batch.readings, rows.tolist(), strict=True):
-            relevance = relevances[row]
-            assert relevance is not None
-            sums = word_sums(reading, np.maximum(relevance, 0))
-            entries.setdefault(int(corpus.predicted[row]), []).append((row, sums))
-    return {label: _vectors(sorted(found, key=lambda each: each[0])) for label, found in sorted(entries.items())}
-
-
-def word_sums(reading: Reading, values: Array) -> dict[str, float]:
-    """Return the sum of ``values`` (L,) for each word of a document; characters are summed to words."""
-    words = forms_of(reading)
-    sums: dict[str, float] = {}
-    for word, value in zip(words, values.tolist(), strict=True):
-        sums[word] = sums.get(word, 0.0) + value
-    return sums
-
-
-def forms_of(reading: Reading) -> list[str]:
-    """Return the word (L,) that each unit belongs to which the model reads: itself, or that of a character."""
-    words, word_of = reading.tokens.words()
-    return [words[word_of[position]] for position in reading.positions.tolist()]
+    predicted = corpus.predicted
+    for row in np.flatnonzero(chosen).tolist():
+        relevance = relevances[row]
+        assert relevance is not None
+        sums: dict[str, float] = {}
+        for word, value in zip(words[row], np.maximum(relevance, 0).tolist(), strict=True):
+            sums[word] = sums.get(word, 0.0) + value
+        entries.setdefault(int(predicted[row]), []).append((row, sums))
+    return {label: _vectors(found) for label, found in sorted(entries.items())}
 
 
 def _chosen(
