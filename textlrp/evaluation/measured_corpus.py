@@ -129,7 +129,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     while block := list(islice(rest, SORTED_TOGETHER)):
         begin = len(ids)
         for document in block:
-            if not isinstance(document, Document):
+            if not hasattr(document, "label"):  # a string
                 kind = type(document).__name__
                 raise DataError(f"documents must be labeled Documents; got a {kind}. Pass load_corpus(FILE).")
             if document.label is None:
