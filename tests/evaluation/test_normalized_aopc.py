@@ -19,7 +19,7 @@ from textlrp.evaluation.measured_corpus import ScoredCorpus, score_corpus
 from textlrp.evaluation.normalized_aopc import AopcLimits, aopc_limits, deletion_areas, normalized_aopc
 from textlrp.models.adapt import as_classifier
 from textlrp.models.pipeline.additive import is_additive
-from textlrp.models.word_orders import lowest_and_highest_order, search_order, target_values
+from textlrp.models.word_orders import ExtremeOrders, iter_extreme_orders, search_order, target_values
 from textlrp.records import Document
 
 WIDE = 1000
@@ -82,6 +82,12 @@ def test_a_wide_search_finds_the_limits_over_all_permutations(name: str) -> None
         assert (min(areas), max(areas)) == pytest.approx((lower, upper), abs=1e-5)
 
 
+def orders_of(model: Any, text: str, target: int, *, beam_width: int) -> ExtremeOrders:
+    """The orders of a single text."""
+    (found,) = iter_extreme_orders(model, model.encode([text]), [target], beam_width=beam_width)
+    return found
+
+
 @every("kind", ["two classes", "three classes"])
 def test_the_closed_form_of_a_linear_model_is_exact(kind: str) -> None:
     model = linear_model(kind)
@@ -91,7 +97,7 @@ def test_the_closed_form_of_a_linear_model_is_exact(kind: str) -> None:
         if not (batch.text(0) > 0).any():
             continue
         target = int(model.scores(batch)[0].argmax())
-        best, worst, exact = lowest_and_highest_order(model, batch, 0, target, beam_width=1)
+        best, worst, exact = orders_of(model, text, target, beam_width=1)
         assert exact
         areas = all_areas(model, batch, 0, target)
         assert plain_area(model, batch, 0, target, best) == pytest.approx(max(areas), abs=1e-9)
@@ -101,7 +107,7 @@ def test_the_closed_form_of_a_linear_model_is_exact(kind: str) -> None:
 @every("kind", ["softmax", "tf-idf"])
 def test_other_models_are_searched(kind: str) -> None:
     model = linear_model(kind)
-    *_, exact = lowest_and_highest_order(model, model.encode([SHORT[0]]), 0, 0, beam_width=2)
+    *_, exact = orders_of(model, SHORT[0], 0, beam_width=2)
     assert not exact
 
 
@@ -115,7 +121,7 @@ def test_the_fast_search_of_a_cnn_follows_complete_forward_passes(seed: int) -> 
     text = " ".join([*draw.permutation(words)[: (1, 2, 9, 25)[seed % 4]].tolist(), "quux", "the"])
     batch = model.encode([text])
     known, target = np.flatnonzero(batch.text(0) > 0), int(model.scores(batch)[0].argmax())
-    fast = lowest_and_highest_order(model, batch, 0, target, beam_width=1)
+    fast = orders_of(model, text, target, beam_width=1)
     values = target_values(model, batch, 0, target)
     for order, sign in zip(fast[:2], (1.0, -1.0), strict=True):
         assert sorted(order.tolist()) == known.tolist()
@@ -125,11 +131,22 @@ def test_the_fast_search_of_a_cnn_follows_complete_forward_passes(seed: int) -> 
         )
 
 
+def test_the_texts_of_a_batch_are_searched_as_if_alone() -> None:
+    model: Any = scrambled(small("cnn", filters=6).fit(TEXTS, LABELS), 3)
+    texts = [TEXTS[0], "quux", *SHORT, "", TEXTS[5]]
+    targets = [n % len(model.classes_) for n in range(len(texts))]
+    together = iter_extreme_orders(model, model.encode(texts), targets, beam_width=3)
+    for text, target, found in zip(texts, targets, together, strict=True):
+        alone = orders_of(model, text, target, beam_width=3)
+        assert found.lowest.tolist() == alone.lowest.tolist()
+        assert found.highest.tolist() == alone.highest.tolist()
+
+
 def test_several_labels_use_the_logistic_function() -> None:
     sets = [[label] if n % 2 else [label, "med"] for n, label in enumerate(LABELS)]
     model: Any = scrambled(small("cnn").fit(TEXTS, sets), 1)
     batch = model.encode([SHORT[0]])
-    lowest, highest, _ = lowest_and_highest_order(model, batch, 0, 1, beam_width=WIDE)
+    lowest, highest, _ = orders_of(model, SHORT[0], 1, beam_width=WIDE)
     values = target_values(model, batch, 0, 1)
     known = np.flatnonzero(batch.text(0) > 0)
 
@@ -152,7 +169,7 @@ def corpus_and_orders() -> tuple[ScoredCorpus, dict[str, list[Any]]]:
     orders: dict[str, list[Any]] = {"best": [], "worst": [], "random": [], "other": []}
     draw = np.random.default_rng(0)
     for n in range(len(texts)):
-        best, worst, _ = lowest_and_highest_order(model, batch, n, int(corpus.predicted[n]), beam_width=WIDE)
+        best, worst, _ = orders_of(model, texts[n], int(corpus.predicted[n]), beam_width=WIDE)
         for name, order in (("best", best), ("worst", worst)):
             relevance = np.zeros(int(batch.lengths[n]))
             relevance[order] = -np.arange(len(order))

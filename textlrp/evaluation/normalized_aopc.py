@@ -21,7 +21,7 @@ from textlrp.evaluation.deletion import deletion_order
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.models.options import check_whole
-from textlrp.models.word_orders import Order, lowest_and_highest_order
+from textlrp.models.word_orders import Order, iter_extreme_orders
 from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch
 
@@ -105,12 +105,12 @@ def aopc_limits(
     rows: list[int] = []
     found: list[tuple[float, float, bool]] = []
     for batch, places in corpus.iter_batches(included):
-        for n, row in enumerate(places.tolist()):
-            target = int(corpus.predicted[row])
-            best, worst, exact = lowest_and_highest_order(corpus.model, batch, n, target, beam_width=beam_width)
-            areas = _order_areas(corpus, batch.select([n, n]), [best, worst], [target, target])
-            rows.append(row)
-            found.append((min(areas), max(areas), exact))
+        targets = corpus.predicted[places].tolist()
+        for n, orders in enumerate(iter_extreme_orders(corpus.model, batch, targets, beam_width=beam_width)):
+            both = batch.select([n, n])
+            areas = _order_areas(corpus, both, [orders.lowest, orders.highest], [targets[n]] * 2)
+            rows.append(int(places[n]))
+            found.append((min(areas), max(areas), orders.exact))
             progress(1)
     if not rows:
         limit = "" if max_words is None else f" and at most {max_words}"

@@ -8,14 +8,15 @@ Letters: N texts, L words read, S alternatives, C classes, B beam width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from textlrp.lrp.kernels.order_loops import PooledNet, extreme_orders
+from textlrp.lrp.kernels.order_loops import PooledNet, searched_orders
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.models.convnet import ConvNet
@@ -34,24 +35,40 @@ SUM_ROUNDING = 1e-9
 """Largest difference between a score and the sum over its words, relative to the sum of their absolute values."""
 
 
-def lowest_and_highest_order(
-    model: Classifier, batch: Batch, n: int, target: int, *, beam_width: int
-) -> tuple[Order, Order, bool]:
-    """Return the orders of deletion with the lowest and the highest mean probability of class ``target``.
+class ExtremeOrders(NamedTuple):
+    """The orders of deletion of a text's known words with the lowest and the highest mean probability of a class.
 
-    The probability is the score if the model has none. The third value is whether no order is lower or higher: the
-    orders are then sorted by what each word adds to the score. This is so if the score is a sum over the words, and
-    the model has no probability or only two classes: a softmax over more classes depends on their scores too.
+    If ``exact``, no order is lower or higher; otherwise a search found them.
+    """
+
+    lowest: Order
+    highest: Order
+    exact: bool
+
+
+def iter_extreme_orders(
+    model: Classifier, batch: Batch, targets: Sequence[int], *, beam_width: int
+) -> Iterator[ExtremeOrders]:
+    """Yield the two orders of each text, for the class ``targets[n]`` of text n.
+
+    The probability is the score if the model has none. If the score is a sum over the words, the words are sorted by
+    what each adds to it. This is exact if the model has no probability or only two classes: a softmax over more
+    classes depends on their scores too.
     """
     if has_winning_windows(model):
-        lowest, highest = (_by_pooled_windows(model, batch, n, target, beam_width, each) for each in (True, False))
-        return lowest, highest, False
+        yield from _by_pooled_windows(model, batch, targets, beam_width)
+        return
+    for n, target in enumerate(targets):
+        yield _extreme_orders_of(model, batch, n, target, beam_width)
+
+
+def _extreme_orders_of(model: Classifier, batch: Batch, n: int, target: int, beam_width: int) -> ExtremeOrders:
     if (exact := _sorted_by_share(model, batch, n, target)) is not None:
-        return exact, exact[::-1], True
+        return ExtremeOrders(exact, exact[::-1], exact=True)
     known = np.flatnonzero(batch.text(n) > 0)
     values = target_values(model, batch, n, target)
     lowest, highest = (search_order(values, known, int(batch.lengths[n]), beam_width, sign) for sign in (1.0, -1.0))
-    return lowest, highest, False
+    return ExtremeOrders(lowest, highest, exact=False)
 
 
 def target_values(model: Classifier, batch: Batch, n: int, target: int) -> SetValues:
@@ -109,12 +126,12 @@ def _sorted_by_share(model: Classifier, batch: Batch, n: int, target: int) -> Or
 
 
 def _by_pooled_windows(
-    model: CNNClassifier, batch: Batch, n: int, target: int, beam_width: int, smallest: bool
-) -> Order:
-    packed = Packed(batch.text(n), np.array([0, int(batch.lengths[n])]))
-    net = pooled_net(model, packed)
-    found = extreme_orders(net, packed.ids, packed.starts, np.array([target]), beam_width, smallest=smallest)
-    return found[found >= 0]
+    model: CNNClassifier, batch: Batch, targets: Sequence[int], beam_width: int
+) -> list[ExtremeOrders]:
+    packed = Packed(batch.words, batch.starts)
+    found = searched_orders(pooled_net(model, packed), packed.ids, packed.starts, np.array(targets), beam_width)
+    pairs = [found[:, begin:end] for begin, end in pairwise(batch.starts.tolist())]
+    return [ExtremeOrders(low[low >= 0], high[high >= 0], exact=False) for low, high in pairs]
 
 
 def pooled_net(model: CNNClassifier, packed: Packed) -> PooledNet:

@@ -39,18 +39,19 @@ class PooledNet(NamedTuple):
     softmax: bool
 
 
-def extreme_orders(net: PooledNet, ids: Ids, starts: Ids, targets: Ids, width: int, *, smallest: bool) -> Ids:
-    """Return an order of the known words of N texts: positions in the text, -1 after the last known word (L,).
+def searched_orders(net: PooledNet, ids: Ids, starts: Ids, targets: Ids, width: int) -> Ids:
+    """Return two orders of the known words of N texts (2, L): positions in the text, -1 after the last known word.
 
     ``ids`` are rows of ``net.products``, text after text; row 0 is the unknown word, which is not deleted.
-    ``starts`` (N + 1,) is where each text begins, ``targets`` (N,) the class of each. The order is the one with the
-    ``smallest`` (or largest) sum of the probability over all steps that a search of ``width`` states finds.
+    ``starts`` (N + 1,) is where each text begins, ``targets`` (N,) the class of each. The first order is the one with
+    the smallest sum of the probability over all steps that a search of ``width`` states finds, the second the one
+    with the largest.
     """
-    orders = np.full(len(ids), -1, dtype=np.int64)
+    orders = np.full((2, len(ids)), -1, dtype=np.int64)
     longest = max(1, int(np.diff(starts).max(initial=0)))
     keys = np.random.default_rng(0).integers(1, 1 << 62, size=longest)
     net = net._replace(bias=net.bias.astype(np.float32), products=net.products.astype(np.float32, copy=False))
-    _search_all(net, ids, starts, targets, width, 1.0 if smallest else -1.0, keys, orders)
+    _search_all(net, ids, starts, targets, width, keys, orders)
     return orders
 
 
@@ -196,7 +197,10 @@ def _search_text(net, ids, target, beam, sign, keys, order):  # type: ignore[no-
 
 
 @compiled(parallel=True)
-def _search_all(net, ids, starts, targets, beam, sign, keys, orders):  # type: ignore[no-untyped-def]
-    for n in numba.prange(len(targets)):
+def _search_all(net, ids, starts, targets, beam, keys, orders):  # type: ignore[no-untyped-def]
+    texts = len(targets)
+    for task in numba.prange(2 * texts):  # two threads get the same texts, with one sign each
+        n, which = task % texts, task // texts
         begin, end = starts[n], starts[n + 1]
-        _search_text(net, ids[begin:end], targets[n], beam, sign, keys, orders[begin:end])
+        sign = 1.0 if which == 0 else -1.0
+        _search_text(net, ids[begin:end], targets[n], beam, sign, keys, orders[which, begin:end])
