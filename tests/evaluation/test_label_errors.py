@@ -109,7 +109,7 @@ def test_invalid_arguments_raise_errors() -> None:
             planted_label_errors(learner("svm"), DOCUMENTS, **options)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="folds=9 documents; got"):
         planted_label_errors(learner("svm"), DOCUMENTS, folds=9)
-    with pytest.raises(DataError, match="document '0': label is missing"):
+    with pytest.raises(DataError, match="document '0': must have one label; got None"):
         planted_label_errors(learner("svm"), [replace(DOCUMENTS[0], label=None), *DOCUMENTS[1:]])
     with pytest.raises(DataError, match="at least 2 labels; got 1"):
         planted_label_errors(learner("svm"), [each for each in DOCUMENTS if each.label == "med"])

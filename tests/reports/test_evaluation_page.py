@@ -17,7 +17,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.reports.charts.figures import deletion_figure
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding
 from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
-from textlrp.reports.evaluation.retraining_sections import planted_finding
+from textlrp.reports.evaluation.retraining_sections import planted_finding, roar_finding
 from textlrp.reports.evaluation.tables import TEST, Sentence, difference_cells, duration, p_text, share_text
 from textlrp.reports.evaluation.vectors_section import vectors_claim
 
@@ -187,6 +187,11 @@ def test_masking_and_retraining_has_a_curve_and_a_relative_area_for_each_method(
     assert "random – – +0.300" in section
     assert "RACU is the mean over 2 seeds" in section
     assert "▼ worse" in section
+    assert plain(roar_finding(make_results()["roar"])).startswith(
+        "Recursive ROAR: if the words that LRP epsilon ranks highest are masked and models are trained again, the "
+        "relative area between the accuracy curves (RACU) is 50.0%"
+    )
+    assert roar_finding({"rows": [{"method": "LRP epsilon", "racu": None}]}) == ()
 
 
 def test_methods_are_compared_without_random_and_reversed() -> None:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
 from textlrp.arrays import Array
 from textlrp.errors import DataError, OptionError, must_be
 from textlrp.evaluation.label_errors import RANKINGS, Ranking, suspicions
 from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus
+from textlrp.evaluation.planting import one_label
+from textlrp.evaluation.retraining import trained
+from textlrp.models.base import TextClassifier
 from textlrp.models.options import is_whole
-from textlrp.records import Document, Label
+from textlrp.records import Document
 
 PLANTED_SHARE = 0.05
 """Documents that get a wrong label, as a share of all."""
@@ -52,13 +53,13 @@ class PlantedErrors:
     """
 
     is_planted: NDArray[np.bool_]
-    labels: tuple[Label, ...]
+    labels: tuple[str, ...]
     suspicions: Mapping[Ranking, Array]
     found: tuple[FoundErrors, ...]
 
 
 def planted_label_errors(
-    estimator: Any,
+    model: TextClassifier,
     documents: Iterable[Document],
     *,
     share: float = PLANTED_SHARE,
@@ -70,9 +71,10 @@ def planted_label_errors(
 ) -> PlantedErrors:
     """Give a random ``share`` of the documents a random other label, retrain, and look for them by each ranking.
 
-    ``estimator`` is a textlrp classifier, trained or not; clones of it are trained. With ``folds``, each document is
-    ranked by a model that was trained on the other folds (stratified cross-validation). With ``folds=None``, one
-    model is trained on all documents and ranks them itself; it has learned the wrong labels too and finds fewer.
+    ``model`` is a textlrp classifier, trained or not; new ones with its options are trained. With ``folds``, each
+    document is ranked by a model that was trained on the other folds (stratified cross-validation). With
+    ``folds=None``, one model is trained on all documents and ranks them itself; it has learned the wrong labels too
+    and finds fewer.
     ``progress`` is called with the number of documents ranked since the last call.
 
     Raises :class:`DataError` if a document has no label, if there is a single label, if no error or nothing but
@@ -84,12 +86,12 @@ def planted_label_errors(
         raise OptionError(must_be("share", "between 0 and 1", share, "Pass share=0.05."))
     if folds is not None and (not is_whole(folds) or folds < 2):
         raise OptionError(must_be("folds", "a whole number >= 2, or None", folds, "Pass folds=5."))
-    labels, is_planted = flipped_labels([_label_of(each) for each in documents], share=share, seed=seed)
+    labels, is_planted = flipped_labels([one_label(each) for each in documents], share=share, seed=seed)
     relabeled = [replace(each, label=label) for each, label in zip(documents, labels, strict=True)]
     found: dict[Ranking, Array] = {name: np.zeros(len(documents)) for name in rankings}
     for train, held_out in _splits(labels, folds, seed):
-        model = clone(estimator).fit([relabeled[n] for n in train], [labels[n] for n in train])
-        corpus = score_corpus(model, [relabeled[n] for n in held_out])
+        again = trained(model, [relabeled[n] for n in train], seed=None)
+        corpus = score_corpus(again, [relabeled[n] for n in held_out])
         for name, values in suspicions(corpus, rankings, spec=spec).items():
             found[name][held_out] = values
         progress(len(held_out))
@@ -97,13 +99,13 @@ def planted_label_errors(
     return PlantedErrors(is_planted, tuple(labels), found, results)
 
 
-def flipped_labels(labels: Sequence[Label], *, share: float, seed: int) -> tuple[list[Label], NDArray[np.bool_]]:
+def flipped_labels(labels: Sequence[str], *, share: float, seed: int) -> tuple[list[str], NDArray[np.bool_]]:
     """Replace the labels of a random ``share`` of N documents by another label, and mark them (N,).
 
     Each other label of the corpus is equally likely. Raises :class:`DataError` if there is a single label, or if no
     document or every document would get another label.
     """
-    names, count = sorted({*labels}, key=str), round(share * len(labels))
+    names, count = sorted({*labels}), round(share * len(labels))
     if len(names) < 2:
         raise DataError(f"documents must have at least 2 labels; got {len(names)}. Add documents of other labels.")
     if not 0 < count < len(labels):
@@ -130,26 +132,18 @@ def found_errors(ranking: str, suspicion: Array, is_planted: NDArray[np.bool_]) 
     return FoundErrors(ranking, float(values.mean()), float(is_found.mean()), values, is_found)
 
 
-def _label_of(document: Document) -> Label:
-    if document.label is None or isinstance(document.label, tuple):
-        have = "label is missing" if document.label is None else "it has a tuple of labels"
-        raise DataError(f"document {document.id!r}: {have}. Give it one label or drop the document.")
-    return document.label
-
-
 def _splits(
-    labels: Sequence[Label], folds: int | None, seed: int
+    labels: Sequence[str], folds: int | None, seed: int
 ) -> Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Rows to train on and rows to rank; all rows for both without ``folds``."""
     rows = np.arange(len(labels))
     if folds is None:
         return [(rows, rows)]
-    texts = [str(label) for label in labels]
-    names, counts = np.unique(texts, return_counts=True)
+    names, counts = np.unique([*labels], return_counts=True)
     if counts.min() < folds:
         few = int(counts.argmin())
         raise DataError(
             f"every label must have at least folds={folds} documents; got {counts[few]} of {str(names[few])!r}. Pass "
             "fewer folds, or leave the label out."
         )
-    return StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, texts)  # type: ignore[no-any-return]
+    return StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, labels)  # type: ignore[no-any-return]

@@ -43,15 +43,15 @@ def split_documents(
     return [documents[row] for row in np.flatnonzero(~held_out)], [documents[row] for row in np.flatnonzero(held_out)]
 
 
-def trained(model: TextClassifier, documents: Sequence[Document], *, seed: int = 0) -> TextClassifier:
+def trained(model: TextClassifier, documents: Sequence[Document], *, seed: int | None = 0) -> TextClassifier:
     """Return a new classifier with the options of ``model``, trained on labeled documents with ``seed``.
 
-    ``model`` may be fitted or not, and does not change. Warnings about the training texts are not repeated. Raises
-    :class:`ModelError` if the model is not a textlrp classifier, KeyboardInterrupt if training is interrupted, and as
-    ``fit`` does.
+    Without a seed, the ``random_state`` of the model is kept. ``model`` may be fitted or not, and does not change.
+    Warnings about the training texts are not repeated. Raises :class:`ModelError` if the model is not a textlrp
+    classifier, KeyboardInterrupt if training is interrupted, and as ``fit`` does.
     """
     model = trainable(model)
-    unfitted = type(model)(**model.options() | {"random_state": seed})
+    unfitted = type(model)(**model.options() | ({} if seed is None else {"random_state": seed}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", message="training was interrupted", category=UserWarning)

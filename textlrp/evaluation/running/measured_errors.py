@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from textlrp.errors import ModelError
 from textlrp.evaluation.intervals import bootstrap_interval, kept_interval
 from textlrp.evaluation.label_errors import RANKING, RANKINGS, errors_of_corpus
 from textlrp.evaluation.planted_errors import PLANTED_SHARE, planted_label_errors
+from textlrp.evaluation.retraining import trainable
 from textlrp.evaluation.running.compared_rows import compared_rows
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
-from textlrp.models.base import TextClassifier
 from textlrp.relevant_words import WordRelevance
 
 LISTED = 20
@@ -50,18 +49,13 @@ def _words(words: tuple[WordRelevance, ...]) -> list[dict[str, Any]]:
 
 def planted_errors(run: EvaluationRun) -> dict[str, Any]:
     """How well each ranking finds label errors planted into the corpus; trains the model anew for each fold."""
-    if not isinstance(run.model, TextClassifier):
-        raise ModelError(
-            f"a {type(run.model).__name__} cannot be trained anew. Pass a model that was trained by textlrp."
-        )
+    model = trainable(run.model)
     spec, seed = run.plan.methods[0], run.plan.seed
 
     def make() -> dict[str, Any]:
         run.log(f"  trains the model {FOLDS} times on {len(run.documents) * (FOLDS - 1) // FOLDS:,} documents")
         with progress("planted label errors", len(run.documents)) as done:
-            found = planted_label_errors(
-                run.model, run.documents, folds=FOLDS, spec=spec, seed=seed, progress=done
-            ).found
+            found = planted_label_errors(model, run.documents, folds=FOLDS, spec=spec, seed=seed, progress=done).found
         return {
             "planted": len(found[0].is_found),
             "rows": [{"method": each.ranking, "auroc": each.auroc, "precision": each.precision} for each in found],

@@ -14,7 +14,7 @@ from textlrp.errors import DataError
 from textlrp.reports.balance import Fact
 from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding, deletion_section
 from textlrp.reports.evaluation.naopc_section import naopc_finding
-from textlrp.reports.evaluation.retraining_sections import planted_finding
+from textlrp.reports.evaluation.retraining_sections import planted_finding, roar_finding
 from textlrp.reports.evaluation.sections import SECTIONS
 from textlrp.reports.evaluation.tables import (
     Results,
@@ -96,6 +96,7 @@ def findings(results: Results) -> list[Sentence]:
     found.append(_pointing_finding(results.get("pointing") or {}))
     found.append(_rationales_finding((results.get("rationales") or {}).get("levels") or ()))
     found.append(planted_finding(results.get("planted") or {}))
+    found.append(roar_finding(results.get("roar") or {}))
     return [finding for finding in found if finding]
 
 

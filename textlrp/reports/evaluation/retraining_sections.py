@@ -171,6 +171,19 @@ def _baits_table(shortcuts: list[Results], taken_from: float | None, *, decoys: 
     )
 
 
+def roar_finding(roar: Results) -> Sentence:
+    """The RACU of the first method."""
+    first = next(iter(roar.get("rows") or ()), None)
+    racu = finite(first.get("racu")) if first else None
+    if not first or racu is None:
+        return ()
+    pattern = (
+        "Recursive ROAR: if the words that *{}* ranks highest are masked and models are trained again, the relative "
+        "area between the accuracy curves (RACU) is *{}*; random masking has 0%."
+    )
+    return sentence(pattern, first["method"], share_text(racu))
+
+
 def roar_section(roar: Results) -> Section:
     """Accuracy against the share of masked words, and RACU."""
     rows = roar["rows"]
