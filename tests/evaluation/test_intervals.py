@@ -81,6 +81,17 @@ def test_paired_intervals_detect_differences_that_single_intervals_do_not():
     assert paired_interval(a, a) == (0, 0)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_rounding_is_not_a_difference(scale: float) -> None:
+    random = np.random.default_rng(0)
+    values = scale * random.uniform(0.5, 1, size=400)
+    rounded = paired_difference(values * (1 - 1e-6 * random.uniform(size=400)), values)
+    assert rounded.interval.high < 0
+    assert (rounded.p_value, rounded.verdict("higher")) == (1.0, "no significant difference")
+    small = paired_difference(values * (1 - 1e-4 * random.uniform(size=400)), values)
+    assert small.verdict("higher") == "significantly worse"
+
+
 def test_a_verdict_needs_enough_documents_and_an_interval_without_zero():
     noise = np.random.default_rng(3).normal(size=MIN_DOCUMENTS)
     above = paired_difference(noise + 9, noise**2)

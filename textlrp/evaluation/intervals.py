@@ -33,6 +33,9 @@ Verdict = Literal[
 
 Better = Literal["higher", "lower"]
 
+ROUNDING = 1e-5
+"""Differences up to this share of the values count as 0: models compute in single precision."""
+
 _RESAMPLED = 1 << 22
 """Documents drawn at a time, to bound memory: 4 million, 32 MB."""
 
@@ -128,13 +131,17 @@ def paired_difference(
 ) -> PairedDifference:
     """The mean of ``a - b``, both (N,) over the same documents, with :func:`paired_interval` and a verdict.
 
-    Compare several methods with :func:`paired_differences`, which corrects the p-values. Raises as
-    :func:`paired_interval` does.
+    If the interval is within :data:`ROUNDING` of the mean absolute value of ``a`` and ``b``, the p-value is 1: two
+    methods that compute the same in another way differ by so much, and always in the same direction. Compare several
+    methods with :func:`paired_differences`, which corrects the p-values. Raises as :func:`paired_interval` does.
     """
     interval = paired_interval(a, b, seed=seed, n_resamples=n_resamples, confidence_level=confidence_level)
     values = _row(a) - _row(b)
     has_verdict = len(values) >= MIN_DOCUMENTS and not (is_constant(values) and values[0] != 0)
-    p_value = sign_flip_p_value(values, seed=seed) if has_verdict else math.nan
+    p_value = math.nan
+    if has_verdict:
+        scale = float(np.abs([a, b]).mean())
+        p_value = 1.0 if max(map(abs, interval)) <= ROUNDING * scale else sign_flip_p_value(values, seed=seed)
     size = standardized_difference(values) if len(values) > 1 else math.nan
     return PairedDifference(float(values.mean()), interval, len(values), has_verdict, p_value, p_value, size)
 
