@@ -35,7 +35,7 @@ def test_every_measure_is_explained_on_the_committed_page(measures: ModuleType) 
 
 def test_results_are_shown_as_tables(measures: ModuleType) -> None:
     written = "\n".join(measures.page_lines(make_results()))
-    assert "| LRP epsilon | 91.0% | 89.2 to 92.8% | 882 | 970 |" in written
+    assert "| LRP epsilon | 91.0% (89.2 to 92.8%) | 882 (of 970) |" in written
     assert "▼ worse (p = 0.0032, d = +0.42) |" in written
     unmeasured = make_results(pointing=None)
     assert "Hits in" in written

@@ -81,19 +81,19 @@ def pointing_section(pointing: Results) -> Section:
     )
     table = Table(
         f"Hits in {count(pointing.get('hybrids'))} hybrid documents",
-        head("method", "hit rate ↑", "95% interval", "hits", "documents", *verdict_heads(against)),
+        head("method", "hit rate ↑", "hits", *verdict_heads(against)),
         tuple(
             (
                 Cell(row["method"]),
-                share_cell(row.get("accuracy")),
-                interval_cell(row.get("interval"), percent=True, n_documents=row.get("counted")),
-                Cell(count(row.get("hits")), "num"),
-                Cell(count(row.get("counted")), "num"),
+                share_cell(row.get("accuracy"))._replace(
+                    note=interval_cell(row.get("interval"), percent=True, n_documents=row.get("counted")).text
+                ),
+                Cell(count(row.get("hits")), "num", f"of {count(row.get('counted'))}"),
                 *difference_cells((row.get("differences") or {}).get("accuracy")),
             )
             for row in rows
         ),
-        (verdicts_note(against), *left_out),
+        ("Below each hit rate: its 95% bootstrap interval.", verdicts_note(against), *left_out),
     )
     bars = Drawing(Markup(bars_figure(rows, title="hit rate, with 95% intervals", uid="hits")))
     return Section(
