@@ -206,7 +206,8 @@ document vectors are compared with TF-IDF, rankings of label errors with the mar
   documents. With thousands of documents a tiny difference is significant; d tells whether it is large (0.2 is small,
   0.5 medium, 0.8 large).
 
-Fewer than 20 documents get no verdict and no interval: its row shows “too few documents (n=3)”. A difference that is
+A difference of at most 0.00001 of the values counts as 0, because models compute in single precision. Fewer than 20
+documents get no verdict and no interval: the row shows “too few documents (n=3)”. A difference that is
 the same in every document gets no verdict either, because its bootstrap interval has no width. The tests and
 intervals are about documents like those of the corpus; they do not contain the chance in training. Train with several
 seeds to see that.

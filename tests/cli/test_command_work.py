@@ -75,6 +75,10 @@ def test_a_name_takes_precedence_over_a_path_of_that_name(tmp_path: Path, monkey
 def test_a_corpus_with_a_name_takes_no_columns() -> None:
     with pytest.raises(OptionError, match=r"the corpus 'sample' takes no options.*\./sample"):
         open_corpus("sample", "train", FileOptions(label="group"))
+    assert len(open_corpus("sample", "test", FileOptions(split="train"))) == 180
+    assert len(open_corpus("sample", "test", FileOptions(split="all"))) == 260
+    with pytest.raises(OptionError, match="the split of the corpus 'sample' must be one of train, test, all; got 'x'"):
+        open_corpus("sample", "train", FileOptions(split="x"))
 
 
 def test_a_missing_corpus_lists_the_supported_formats_and_names(tmp_path: Path) -> None:

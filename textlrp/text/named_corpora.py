@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.corpora import Corpus, load_corpus
@@ -77,12 +78,14 @@ class FileOptions:
 def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = None) -> Corpus:
     """Open a corpus by name (``20newsgroups`` or ``sample``: only its ``subset``) or by path (all documents).
 
-    Raises :class:`DataError` if nothing exists at the path, :class:`OptionError` if file options are passed with a
-    corpus that has a name.
+    The ``split`` of ``files`` chooses another subset. Raises :class:`DataError` if nothing exists at the path,
+    :class:`OptionError` for an unknown split, or if other file options are passed with a corpus that has a name.
     """
     files = files or FileOptions()
     if str(source) in NAMED:
-        if replace(files, max_row_length=None, skip_bad=False, needs_label=False) != FileOptions():
+        if files.split is not None:
+            subset = _subset(str(source), files.split)
+        if replace(files, max_row_length=None, skip_bad=False, needs_label=False, split=None) != FileOptions():
             raise OptionError(
                 f"the corpus {source!r} takes no options for columns or encoding. Leave them out, or pass ./{source} "
                 "for a file or folder of that name."
@@ -111,6 +114,13 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
         skip_bad=files.skip_bad,
         needs_label=files.needs_label,
     )
+
+
+def _subset(corpus: str, split: str) -> Subset:
+    for known in get_args(Subset):
+        if split == known:
+            return known  # type: ignore[no-any-return]
+    raise OptionError(must_be(f"the split of the corpus {corpus!r}", f"one of {', '.join(get_args(Subset))}", split))
 
 
 def spread(corpus: Corpus, limit: int) -> Iterator[Document]:
