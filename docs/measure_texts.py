@@ -261,5 +261,7 @@ of 0.825. The best ranking by relevance, the opposing share of the contrast, has
 
 LRP finds nearly every single planted word; the squared gradient misses them in a bag of embeddings, and TF-IDF misses
 them everywhere. No method finds both of two words that tell the label only together in every post. For ordered pairs,
-occlusion and Grad-CAM have a higher mean than LRP.
+occlusion and Grad-CAM have a higher mean than LRP. With the options of the bundled CNN and all 20 newsgroups
+(`textlrp evaluate 20newsgroups-cnn 20newsgroups --planted --repeats 1 -o out`), LRP has 1.000 for a word, 0.994 for two
+words together and 0.998 for two words in order; no other method is significantly better.
 """

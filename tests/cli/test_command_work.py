@@ -77,7 +77,9 @@ def test_a_corpus_with_a_name_takes_no_columns() -> None:
         open_corpus("sample", "train", FileOptions(label="group"))
     assert len(open_corpus("sample", "test", FileOptions(split="train"))) == 180
     assert len(open_corpus("sample", "test", FileOptions(split="all"))) == 260
-    with pytest.raises(OptionError, match="the split of the corpus 'sample' must be one of train, test, all; got 'x'"):
+    with pytest.raises(
+        OptionError, match="the split of the corpus 'sample' must be one of train, test, all; got 'x'"
+    ):
         open_corpus("sample", "train", FileOptions(split="x"))
 
 

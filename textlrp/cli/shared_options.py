@@ -161,7 +161,8 @@ SplitOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Split of a dataset with several, or of 20newsgroups and sample. Default: train for 'textlrp train', test for other commands.",
+        help="Split of a dataset with several, or of 20newsgroups and sample. Default: train for 'textlrp train', "
+        "test for other commands.",
         rich_help_panel=READING,
     ),
 ]

@@ -13,7 +13,7 @@ from textlrp.evaluation.planted_shortcuts import TAKEN, TFIDF, FoundWords, find_
 from textlrp.evaluation.planting import KINDS, SHARE, Kind
 from textlrp.evaluation.retraining import split_documents, trainable
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import EvaluationRun
+from textlrp.evaluation.running.run_state import EvaluationRun, counted
 from textlrp.evaluation.running.training_time import TrainingTime
 from textlrp.explainers.methods import Random
 
@@ -32,7 +32,12 @@ def planted(run: EvaluationRun) -> dict[str, Any]:
     parts = {seed: split_documents(run.documents, seed=seed) for seed in seeds}
     training, held_out = parts[seeds[0]]
     trainings = len(KINDS) * len(seeds)
-    clock = TrainingTime(run.log, trainings, len(training), f"{len(KINDS)} kinds of shortcut and {len(seeds)} seeds")
+    clock = TrainingTime(
+        run.log,
+        trainings,
+        len(training),
+        f"{len(KINDS)} kinds of shortcut and {counted(len(seeds), 'seed', 'seeds')}",
+    )
     names = [f"{each.title} {each.settings(model).name} {each.settings(model).printed}" for each in specs]
     kinds = []
     for kind in KINDS:

@@ -15,7 +15,7 @@ from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.retraining import split_documents, trainable, trained
 from textlrp.evaluation.roar import STEPS, RoarCurve, recursive_roar, relative_area
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import EvaluationRun
+from textlrp.evaluation.running.run_state import EvaluationRun, counted
 from textlrp.evaluation.running.training_time import TrainingTime
 from textlrp.explainers.methods import Random
 from textlrp.models.base import TextClassifier
@@ -33,7 +33,10 @@ def roar(run: EvaluationRun) -> dict[str, Any]:
     trainings = len(seeds) * (2 + (STEPS - 1) * len(specs))
     n_training = len(split_documents(run.documents, seed=run.plan.seed)[0])
     clock = TrainingTime(
-        run.log, trainings, n_training, f"{len(specs)} methods, {STEPS} steps and {len(seeds)} seeds"
+        run.log,
+        trainings,
+        n_training,
+        f"{len(specs)} methods, {STEPS} steps and {counted(len(seeds), 'seed', 'seeds')}",
     )
     curves: dict[str, list[RoarCurve]] = {spec.title: [] for spec in specs}
     for seed in seeds:
