@@ -265,4 +265,18 @@ them everywhere. No method finds both of two words that tell the label only toge
 occlusion and Grad-CAM have a higher mean than LRP. With the options of the bundled CNN and all 20 newsgroups
 (`textlrp evaluate 20newsgroups-cnn 20newsgroups --planted --repeats 1 -o out`), LRP has 1.000 for a word, 0.994 for
 two words together and 0.998 for two words in order; no other method is significantly better.
+
+- `python benchmarks/roar.py --limit 600` is recursive ROAR with ten steps on 600 training and 600 test posts of four
+  newsgroups, a bag of words and one seed: 38 trainings, about five minutes of CPU time. Accuracy without masked words
+  is 0.807:
+
+| method | RACU | 10% masked | 20% | 30% | 50% | 70% | 90% |
+|---|---|---|---|---|---|---|---|
+| LRP, gradient × input | 22.7% | 0.505 | 0.355 | 0.488 | 0.803 | 0.787 | 0.383 |
+| integrated gradients | 20.7% | 0.505 | 0.352 | 0.468 | 0.815 | 0.813 | 0.443 |
+| squared gradient | −11.7% | 0.870 | 0.903 | 0.853 | 0.798 | 0.780 | 0.422 |
+| random | | 0.802 | 0.793 | 0.790 | 0.738 | 0.657 | 0.515 |
+
+A fifth of the words, chosen by LRP, contains nearly all that tells the class. The curve rises again because the words
+are masked by their relevance for the true label: later models recognize a class by the words that it still has.
 """
