@@ -140,7 +140,7 @@ def paired_difference(
     has_verdict = len(values) >= MIN_DOCUMENTS and not (is_constant(values) and values[0] != 0)
     p_value = math.nan
     if has_verdict:
-        scale = float(np.abs([a, b]).mean())
+        scale = float(np.abs([_row(a), _row(b)]).mean())
         p_value = 1.0 if max(map(abs, interval)) <= ROUNDING * scale else sign_flip_p_value(values, seed=seed)
     size = standardized_difference(values) if len(values) > 1 else math.nan
     return PairedDifference(float(values.mean()), interval, len(values), has_verdict, p_value, p_value, size)
