@@ -281,8 +281,8 @@ A fifth of the words, chosen by LRP, contains nearly all that tells the class. T
 are masked by their relevance for the true label: later models recognize a class by the words that it still has.
 
 - `python benchmarks/aopc_search.py` computes the normalized AOPC of seven orders for all test posts with the bundled
-  CNN and a beam width of 5 in 9 minutes on two cores, 6 of them for the search. A search that scores each candidate by
-  a forward pass, all candidates of a step in one batch, takes longer (median of 5 posts each):
+  CNN and a beam width of 5 in 9 minutes on two cores, 6 of them for the search. A search that scores each candidate
+  by a forward pass, all candidates of a step in one batch, takes longer (median of 5 posts each):
 
 | known words | textlrp, s | a pass per candidate, s | ratio |
 |---|---|---|---|
