@@ -24,6 +24,11 @@ POWER = {
 
 Results = Mapping[str, Any]
 
+_TIMES = (
+    "By the clock, while other work may have run beside it: compare the rows only roughly. [speed.md](speed.md) has "
+    "times that were measured side by side."
+)
+
 
 def write_page(
     path: Path,
@@ -256,7 +261,15 @@ def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
         "",
         f"Heatmaps of a sample post for several classes: [{folder}/heatmaps.html]({folder}/heatmaps.html).",
     ]
-    yield from ["", "## Time per document in milliseconds", "", "| model | method | ms |", "|---|---|---|"]
+    yield from [
+        "",
+        "## Time per document in milliseconds",
+        "",
+        _TIMES,
+        "",
+        "| model | method | ms |",
+        "|---|---|---|",
+    ]
     for name, found in results.items():
         for each in found["methods"]:
             if each["seconds_per_document"] is not None:
