@@ -25,8 +25,8 @@ POWER = {
 Results = Mapping[str, Any]
 
 _TIMES = (
-    "By the clock, while other work may have run beside it: compare the rows only roughly. [speed.md](speed.md) has "
-    "times that were measured side by side."
+    "By the clock, while other work may have run at the same time: compare the rows only roughly. "
+    "[speed.md](speed.md) has times that were measured side by side."
 )
 
 
