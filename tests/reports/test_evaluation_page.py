@@ -185,7 +185,12 @@ def test_masking_and_retraining_has_a_curve_and_a_relative_area_for_each_method(
     section = said(whole()).split("Recursive ROAR: masking and retraining Do models")[1]
     assert "LRP epsilon 50.0% 3.0%" in section
     assert "random – – +0.300" in section
-    assert "RACU is the mean over 2 seeds" in section
+    assert "RACU is the mean over 2 seeds, with its standard deviation." in section
+    results = make_results()
+    alone = said(evaluation_page({"roar": results["roar"] | {"seeds": [0]}}))
+    assert "RACU is the mean over 1 seed. 0%" in alone
+    assert "LRP epsilon 50.0% –" in alone
+    assert "Bands:" not in alone
     assert "▼ worse" in section
     assert plain(roar_finding(make_results()["roar"])).startswith(
         "Recursive ROAR: if the words that LRP epsilon ranks highest are masked and models are trained again, the "

@@ -188,7 +188,8 @@ def roar_section(roar: Results) -> Section:
     """Accuracy against the share of masked words, and RACU."""
     rows = roar["rows"]
     against = rows[0]["method"]
-    seeds = count(len(roar.get("seeds") or ()))
+    several = len(roar.get("seeds") or ()) > 1
+    seeds = f"{count(len(roar['seeds']))} seeds" if several else "1 seed"
     table = Table(
         "Relative area between the curves of the method and of random masking (RACU)",
         head(
@@ -203,18 +204,19 @@ def roar_section(roar: Results) -> Section:
             (
                 Cell(row["method"]),
                 share_cell(row.get("racu")),
-                share_cell(row.get("racu_sd")),
+                share_cell(row.get("racu_sd") if several else None),
                 *difference_cells(row.get("difference")),
             )
             for row in rows
         ),
         (
-            f"RACU is the mean over {seeds} seeds, with its standard deviation. 0% is as good as random masking. The "
-            "difference is that of the areas under the curves of single documents: a smaller area is better.",
+            f"RACU is the mean over {seeds}{', with its standard deviation' if several else ''}. 0% is as good as "
+            "random masking. The difference is that of the areas under the curves of single documents: a smaller area "
+            "is better.",
             verdicts_note(against),
         ),
     )
-    figure = Drawing(Markup(masking_figure(rows, uid="masking")), f"Bands: range over {seeds} seeds.")
+    figure = Drawing(Markup(masking_figure(rows, uid="masking")), f"Bands: range over {seeds}." if several else "")
     return Section(
         "roar",
         "Recursive ROAR: masking and retraining",
