@@ -211,8 +211,8 @@ def roar_section(roar: Results) -> Section:
         ),
         (
             f"RACU is the mean over {seeds}{', with its standard deviation' if several else ''}. 0% is as good as "
-            "random masking. The difference is that of the areas under the curves of single documents: a smaller area "
-            "is better.",
+            "random masking. The difference is that of the areas under the curves of single documents: a smaller "
+            "area is better.",
             verdicts_note(against),
         ),
     )
