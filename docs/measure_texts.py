@@ -267,8 +267,8 @@ occlusion and Grad-CAM have a higher mean than LRP. With the options of the bund
 two words together and 0.998 for two words in order; no other method is significantly better.
 
 - `python benchmarks/roar.py --limit 600` is recursive ROAR with ten steps on 600 training and 600 test posts of four
-  newsgroups, a bag of words and one seed: 38 trainings, about five minutes of CPU time. Accuracy without masked words
-  is 0.807:
+  newsgroups, a bag of words and one seed. Its 38 trainings took 12 minutes next to other work. Accuracy without
+  masked words is 0.807:
 
 | method | RACU | 10% masked | 20% | 30% | 50% | 70% | 90% |
 |---|---|---|---|---|---|---|---|
@@ -281,8 +281,8 @@ A fifth of the words, chosen by LRP, contains nearly all that tells the class. T
 are masked by their relevance for the true label: later models recognize a class by the words that it still has.
 
 - `python benchmarks/aopc_search.py` computes the normalized AOPC of seven orders for all test posts with the bundled
-  CNN and a beam width of 5 in 9 minutes on two cores, 6 of them for the search. A search that scores each candidate
-  by a forward pass, all candidates of a step in one batch, takes longer (median of 5 posts each):
+  CNN and a beam width of 5 in 9 minutes on two cores. A search that scores each candidate by a forward pass, all
+  candidates of a step in one batch, takes longer (median of 5 posts each):
 
 | known words | textlrp, s | a pass per candidate, s | ratio |
 |---|---|---|---|
