@@ -41,7 +41,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,xlsx,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,baselines,ray,serve,skops,xlsx,test,docs]"
 	$(PIP) --no-deps zennit  # its dependency torchvision is not used
 	@touch $(TOOLS)
 
