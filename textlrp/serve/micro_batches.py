@@ -71,7 +71,7 @@ class MicroBatches:
             if each.answer.done():  # its client no longer waits
                 continue
             size = len(each.job.documents)
-            fits = texts + size <= TEXTS_TOGETHER and not (each.alone or batch and batch[0].alone)
+            fits = texts + size <= TEXTS_TOGETHER and not (each.alone or (batch and batch[0].alone))
             if not batch or (fits and each.job.key == batch[0].job.key):
                 batch.append(each)
                 texts += size

@@ -43,7 +43,9 @@ class Contrast(_Body):
     versus: ClassLabel = Field(description="The class to compare it with.")
 
 
-AnyTarget = ClassLabel | Contrast | Annotated[list[ClassLabel | Contrast], Field(min_length=1, max_length=MOST_TARGETS)]
+AnyTarget = (
+    ClassLabel | Contrast | Annotated[list[ClassLabel | Contrast], Field(min_length=1, max_length=MOST_TARGETS)]
+)
 
 
 class PredictBody(_Body):

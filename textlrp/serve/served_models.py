@@ -67,7 +67,9 @@ class ServedModel:
         }
 
 
-def load_served(models: Sequence[str], *, slow_methods: bool = False, trust_pickle: bool = False) -> list[ServedModel]:
+def load_served(
+    models: Sequence[str], *, slow_methods: bool = False, trust_pickle: bool = False
+) -> list[ServedModel]:
     """Load models from their folders or by their bundled names; ``NAME=FOLDER`` names a model itself.
 
     Raises :class:`OptionError` if two models have the same name, and the errors of :func:`textlrp.load`.
