@@ -18,7 +18,7 @@ from textlrp.errors import MissingExtraError, OptionError
 LIMITS, ACCESS = "Limits", "Access"
 """Panels of ``--help``."""
 TOKEN = "TEXTLRP_TOKEN"
-"""The environment variable with the token of the service. As an option, other users could see it in a process list."""
+"""The environment variable with the token of the service. An option could be seen in a process list."""
 _PACKAGES = ("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn")
 
 
@@ -32,7 +32,7 @@ def cli_serve(
         ),
     ],
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on. Default: only this machine.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on. 127.0.0.1 is only this machine.")
     ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 for any free one.")] = 8000,
     workers: Annotated[
