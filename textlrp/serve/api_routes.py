@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -21,6 +22,9 @@ from textlrp.serve.problems import busy
 from textlrp.serve.request_bodies import ExplainBody, PredictBody, example_explain
 from textlrp.serve.request_checks import JSON, RequestRules, parse_body, prefers_html
 from textlrp.serve.service_metrics import ServiceMetrics
+
+Responses = dict[int | str, dict[str, Any]]
+"""What a route may answer, by status, for its OpenAPI description."""
 
 
 def text_routes(rules: RequestRules, batches: MicroBatches) -> APIRouter:
@@ -41,7 +45,7 @@ def text_routes(rules: RequestRules, batches: MicroBatches) -> APIRouter:
         return Response(content, media_type=media_type, headers={"Vary": "Accept"})
 
     html = {"text/html": {"schema": {"type": "string"}}}
-    explained = {200: {"model": ExplainAnswer, "description": "The explanations.", "content": html}}
+    explained: Responses = {200: {"model": ExplainAnswer, "description": "The explanations.", "content": html}}
 
     @router.post(
         "/explain",
@@ -98,7 +102,7 @@ def list_routes(rules: RequestRules) -> APIRouter:
 def probe_routes(metrics: ServiceMetrics, ready: Callable[[], bool]) -> APIRouter:
     """Return ``GET /healthz``, ``GET /readyz`` and ``GET /metrics``."""
     router = APIRouter(tags=["operation"])
-    statuses = {200: {"model": StatusAnswer}}
+    statuses: Responses = {200: {"model": StatusAnswer}}
 
     @router.get("/healthz", response_class=Response, responses={**statuses, **error_responses(421)})
     async def health() -> Response:
@@ -112,7 +116,7 @@ def probe_routes(metrics: ServiceMetrics, ready: Callable[[], bool]) -> APIRoute
             raise busy("The service is starting or stopping.")
         return Response(b'{"status":"ready"}', media_type=JSON)
 
-    text = {200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}}
+    text: Responses = {200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}}
 
     @router.get("/metrics", response_class=Response, responses={**text, **error_responses(*ALWAYS)})
     async def prometheus() -> Response:

@@ -51,7 +51,7 @@ def loaded_app(models: Sequence[str], options: ServeOptions, trust_pickle: bool)
     if options.workers > 1:
         threads = max(1, cores() // options.workers)
         torch.set_num_threads(threads)
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, numba.get_num_threads()))
     served = load_served(models, slow_methods=options.slow_methods, trust_pickle=trust_pickle)
     app = service_app(served, options)
     gc.collect()
