@@ -7,7 +7,7 @@ options stay fast.
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -113,11 +113,14 @@ def cli_serve(
 
     textlrp serve first=model-1/ second=model-2/ --port 8080 --workers 4
     """
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise MissingExtraError(
-            f"textlrp serve needs the package {missing[0]}, which is not installed. Run: pip install 'textlrp[serve]'"
-        )
+    for package in _PACKAGES:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingExtraError(
+                f"textlrp serve needs the package {package}, which is not installed. Run: pip install "
+                "'textlrp[serve]'"
+            ) from error
     token = os.environ.get(TOKEN)
     if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
         raise OptionError(f"{TOKEN} must be a text of visible ASCII characters. Set it again, or unset it.")
