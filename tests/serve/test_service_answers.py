@@ -207,10 +207,10 @@ def test_metrics_count_requests_texts_and_batches() -> None:
 
 
 def test_probes_and_documents() -> None:
-    with toy_client() as client:
+    with toy_client(max_waiting=62) as client:  # a service of its own, because it is stopped
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/readyz").json() == {"status": "ready"}
         document = client.get("/openapi.json").json()
     assert {"/v1/explain", "/v1/predict", "/v1/models", "/v1/rules", "/metrics"} <= set(document["paths"])
-    assert toy_client().get("/readyz").status_code == 503  # stopped
+    assert toy_client(max_waiting=62).get("/readyz").status_code == 503  # stopped
     assert [toy_client().get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]

@@ -6,6 +6,7 @@ Open it for the fields of an answer. Explaining many texts together costs little
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ import orjson
 
 from textlrp.explainers.streams import BLOCK, explain_stream
 from textlrp.explanation import Explanation
+from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.starts import Start
 from textlrp.models.abilities import own_results
 from textlrp.models.classifier import thresholds_of
@@ -21,6 +23,9 @@ from textlrp.predicted import predicted_positions
 from textlrp.records import Document
 from textlrp.serve.html_answers import html_answer
 from textlrp.serve.served_models import ServedModel, settings_of
+
+MANY_TEXTS = 16
+"""A request with so many texts is computed on all cores."""
 
 
 class JobKey(NamedTuple):
@@ -44,7 +49,16 @@ class Job:
 
 
 def answers(jobs: Sequence[Job]) -> list[bytes]:
-    """Return the body of the answer to each of several jobs with the same key; raises as :func:`textlrp.explain`."""
+    """Return the body of the answer to each of several jobs with the same key; raises as :func:`textlrp.explain`.
+
+    Requests with few texts are computed on one thread: the event loop needs the other cores for their connections,
+    and waiting for a busy core takes longer than the computation.
+    """
+    with one_thread() if max(len(job.documents) for job in jobs) < MANY_TEXTS else nullcontext():
+        return _answers(jobs)
+
+
+def _answers(jobs: Sequence[Job]) -> list[bytes]:
     key = jobs[0].key
     documents = [document for job in jobs for document in job.documents]
     if key.task == "predict":
