@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import numba
@@ -36,14 +37,15 @@ def run_service(models: Sequence[str], options: ServeOptions, *, trust_pickle: b
     make = partial(loaded_app, tuple(models), options, trust_pickle)
     if options.workers == 1:
         config = _config(make(), options)
-        with _listening(options) as listener:
+        with bound_socket(options) as listener:
             _announce(listener, options)
             uvicorn.Server(config).run(sockets=[listener])
         return
-    with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder, _listening(options) as listener:
+    with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder, bound_socket(options) as listener:
         os.environ[SHARED_FOLDER] = folder  # read by the workers, which are started below
+        config = _config(make, options)  # configures logging
         _announce(listener, options)
-        Multiprocess(_config(make, options), sockets=[listener]).run()
+        Multiprocess(config, sockets=[listener]).run()
 
 
 def loaded_app(models: Sequence[str], options: ServeOptions, trust_pickle: bool) -> ASGIApp:
@@ -76,15 +78,17 @@ def _config(app: ASGIApp | partial[ASGIApp], options: ServeOptions) -> uvicorn.C
     )
 
 
-def _listening(options: ServeOptions) -> socket.socket:
-    """Return a socket that is bound to the address of a service."""
+def bound_socket(options: ServeOptions) -> socket.socket:
+    """Return a socket that is bound to the address of a service; raises :class:`OptionError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with ExitStack() as on_error:
+            listener = on_error.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            on_error.pop_all()
     except OSError as problem:
         got = f"{options.host}:{options.port}"
         what = f"an address that can be used ({problem.strerror})"
