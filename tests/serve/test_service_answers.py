@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Any
@@ -212,5 +213,8 @@ def test_probes_and_documents() -> None:
         assert client.get("/readyz").json() == {"status": "ready"}
         document = client.get("/openapi.json").json()
     assert {"/v1/explain", "/v1/predict", "/v1/models", "/v1/rules", "/metrics"} <= set(document["paths"])
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert references == set(document["components"]["schemas"]) | {"ExplainBody", "PredictBody"}
+    assert document["components"]["schemas"]["ExplainBody"]["properties"]["texts"]["maxItems"] == 64
     assert toy_client(max_waiting=62).get("/readyz").status_code == 503  # stopped
     assert [toy_client().get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]

@@ -37,6 +37,7 @@ DEEP = b"[" * 100_000
         (b'{"texts": ["a"], "target": []}', 422, "fields"),
         (b'{"texts": ["a"], "target": true}', 422, "fields"),
         (b'{"texts": ["a"], "target": ' + b"9" * 5000 + b"}", 400, "JSON"),
+        (b'{"texts": ["a"], "target": 1}', 422, "fields"),
         (b'{"texts": ["a"], "target": "nowhere"}', 422, "classes"),
         (b'{"texts": ["a"], "target": {"target": "med", "versus": "nowhere"}}', 422, "classes"),
         (b'{"texts": ["a"], "model": "none"}', 422, "model must be one of net, labels"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -135,5 +135,18 @@ def page_routes(page: LivePage) -> APIRouter:
     async def show_page() -> HTMLResponse:
         """Return the page on which you type a text and see its explanation."""
         return HTMLResponse(page.html, headers=headers)
+
+    return router
+
+
+def document_route(document: Mapping[str, Any]) -> APIRouter:
+    """Return ``GET /openapi.json``, which answers with this document."""
+    router = APIRouter()
+    content = orjson.dumps(document)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def show_document() -> Response:
+        """Return the OpenAPI document."""
+        return Response(content, media_type=JSON)
 
     return router

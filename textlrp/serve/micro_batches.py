@@ -37,7 +37,7 @@ class MicroBatches:
 
     def __init__(self, work: Callable[[Sequence[Job]], list[bytes]], observe: Callable[[int], None]) -> None:
         self._work, self._observe = work, observe
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="textlrp")
+        self._thread: ThreadPoolExecutor | None = None
         self._waiting: deque[_Waiting] = deque()
         self._running = False
 
@@ -50,8 +50,10 @@ class MicroBatches:
         return await waiting.answer
 
     def close(self) -> None:
-        """Stop the thread after its current batch."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Stop the thread after its current batch. Another job starts a new one."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
 
     def _start(self) -> None:
         batch = self._next_batch()
@@ -59,6 +61,8 @@ class MicroBatches:
         if batch:
             jobs = [each.job for each in batch]
             self._observe(sum(len(job.documents) for job in jobs))
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="textlrp")
             running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, jobs)
             running.add_done_callback(partial(self._finish, batch))
 

@@ -63,6 +63,10 @@ def openapi_document(app: FastAPI, rules: RequestRules) -> dict[str, Any]:
     schemas.update(definitions["$defs"])
     for body in (ExplainBody, PredictBody):
         _add_limits(schemas[body.__name__]["properties"], rules)
+    labels = list(dict.fromkeys(label for model in rules.models.values() for label in model.labels))
+    _name_classes(schemas["ExplainBody"]["properties"]["target"], [*labels, "all"])
+    for field in schemas["Contrast"]["properties"].values():
+        field["enum"] = labels
     schemas["TextItem"]["properties"]["text"]["maxLength"] = rules.options.max_text_length
     if rules.options.token is not None:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -81,6 +85,15 @@ def _add_limits(properties: dict[str, Any], rules: RequestRules) -> None:
     if "rule" in properties:
         _allow_only(properties["rule"], [name for model in models for name in model.rules])
         properties["method"]["enum"] = sorted({name for model in models for name in model.methods})
+
+
+def _name_classes(target: dict[str, Any], names: list[str]) -> None:
+    """Restrict the texts in a target, and in a list of targets, to some names."""
+    for choice in target["anyOf"]:
+        if choice.get("type") == "string":
+            choice["enum"] = names
+        elif choice.get("type") == "array":
+            _name_classes(choice["items"], names)
 
 
 def _allow_only(field: dict[str, Any], names: list[str]) -> None:

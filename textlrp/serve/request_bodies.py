@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 LONGEST_ID = 200
 """Characters of the id of a text."""
@@ -17,8 +17,13 @@ MOST_RANGES = 1000
 MOST_TARGETS = 100
 """Classes in a list of targets."""
 
-Offset = Annotated[int, Field(strict=True, ge=0, lt=1 << 31)]
-ClassLabel = StrictStr | StrictInt
+
+def _whole(value: Any) -> Any:
+    """Read 5.0 as 5, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Offset = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, lt=1 << 31)]
 
 
 class _Body(BaseModel):
@@ -39,13 +44,11 @@ class TextItem(_Body):
 class Contrast(_Body):
     """Why the class ``target`` and not the class ``versus``."""
 
-    target: ClassLabel = Field(description="The class to explain.")
-    versus: ClassLabel = Field(description="The class to compare it with.")
+    target: str = Field(description="The class to explain.")
+    versus: str = Field(description="The class to compare it with.")
 
 
-AnyTarget = (
-    ClassLabel | Contrast | Annotated[list[ClassLabel | Contrast], Field(min_length=1, max_length=MOST_TARGETS)]
-)
+AnyTarget = StrictStr | Contrast | Annotated[list[StrictStr | Contrast], Field(min_length=1, max_length=MOST_TARGETS)]
 
 
 class PredictBody(_Body):
@@ -60,8 +63,8 @@ class ExplainBody(PredictBody):
 
     target: AnyTarget | None = Field(
         None,
-        description="What to explain: a class, a list of classes, 'all', or an object with a class and the class to "
-        "compare it with. Default: the predicted class.",
+        description="What to explain: a class (its label as text), a list of classes, 'all', or an object with a "
+        "class and the class to compare it with. Default: the predicted class.",
     )
     rule: str | None = Field(None, description="LRP rule. Default: the one of the model, see /v1/models.")
     method: str = Field("lrp", description="Attribution method, see /v1/rules.")

@@ -128,10 +128,10 @@ def library_target(target: AnyTarget | None) -> Any:
     return _named(target)
 
 
-def _named(target: str | int | Contrast) -> Any:
+def _named(target: str | Contrast) -> Any:
     if isinstance(target, Contrast):
-        return Named(str(target.target)), Named(str(target.versus))
-    return Named(str(target))
+        return Named(target.target), Named(target.versus)
+    return Named(target)
 
 
 def prefers_html(accept: str) -> bool:

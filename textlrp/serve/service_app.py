@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from textlrp.serve.access import observed, with_host_check, with_token
 from textlrp.serve.admission import Admission
-from textlrp.serve.api_routes import list_routes, page_routes, probe_routes, text_routes
+from textlrp.serve.api_routes import document_route, list_routes, page_routes, probe_routes, text_routes
 from textlrp.serve.batch_work import answers
 from textlrp.serve.html_answers import page_of_models
 from textlrp.serve.micro_batches import MicroBatches
@@ -41,13 +41,12 @@ def service_app(models: Sequence[ServedModel], options: ServeOptions) -> ASGIApp
         running.clear()
         batches.close()
 
-    # The pages /docs and /redoc of FastAPI load scripts from another server.
+    # The pages /docs and /redoc of FastAPI load scripts from another server. Its /openapi.json lacks the limits.
     app = FastAPI(
         title="textlrp",
         version=__version__,
         description="Which words support the prediction of a text classifier, and which oppose it.",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
     )
@@ -59,7 +58,7 @@ def service_app(models: Sequence[ServedModel], options: ServeOptions) -> ASGIApp
         page_routes(page_of_models(models)),
     ):
         app.include_router(router)
-    app.openapi_schema = openapi_document(app, rules)
+    app.include_router(document_route(openapi_document(app, rules)))
     inner = with_token(Admission(app, options, metrics), options.token)
     if options.cors_origins:
         inner = CORSMiddleware(
