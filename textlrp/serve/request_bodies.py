@@ -35,7 +35,7 @@ class TextItem(_Body):
 
     text: str = Field(description="The text.")
     id: str | None = Field(None, max_length=LONGEST_ID, description="Name of the text. Default: its number, from 1.")
-    skip: list[tuple[Offset, Offset]] = Field(
+    skip: list[Annotated[list[Offset], Field(min_length=2, max_length=2)]] = Field(
         [], max_length=MOST_RANGES,
         description="Start and end of each part that the model does not read, in characters (code points).",
     )  # fmt: skip
