@@ -23,7 +23,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Offset = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, lt=1 << 31)]
+Offset = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), BeforeValidator(_whole)]
 
 
 class _Body(BaseModel):
