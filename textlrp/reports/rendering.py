@@ -2,7 +2,8 @@
 
 This module decides how values reach a page: Jinja escapes every value, and characters that a browser cannot show are
 replaced by symbols. What a page may do is decided by the Content-Security-Policy in ``templates/base.html``: no
-network and no script, except one script known by its hash on lists and on the live page. Open this module before you add a template.
+network and no script, except one script known by its hash on lists and on the live page. Open this module before you
+add a template.
 """
 
 from __future__ import annotations

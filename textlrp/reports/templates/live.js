@@ -246,8 +246,7 @@
       bar.style.backgroundSize = `${width}% 100%`;
       bar.style.backgroundPosition = `${width < 100 ? 100 * left / (100 - width) : 0}% 0`;
       was.className = "was";
-      was.style.left = percent(Math.min(0, earlier) - low) + "%";
-      was.style.width = percent(Math.abs(earlier)) + "%";
+      was.style.left = percent(earlier - low) + "%";
       bar.replaceChildren(was);
       const [score, ...others] = row.querySelectorAll(".num"), last = others.pop() || row.appendChild(score.cloneNode());
       others.forEach(each => each.remove());
@@ -257,7 +256,7 @@
     const chart = article.querySelector(".classes");
     chart.classList.add("changed");
     chart.classList.remove("sets");
-    chart.querySelector("legend").textContent = `${pane.model.multilabel ? "Label" : "Class"} to explain · score now, and with all words (outline)`;
+    chart.querySelector("legend").textContent = `${pane.model.multilabel ? "Label" : "Class"} to explain · score now, score with all words (mark)`;
   };
   const offLine = pane => {
     const line = document.createElement("p"), names = document.createElement("s"), button = document.createElement("button");
