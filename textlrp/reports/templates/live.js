@@ -8,7 +8,7 @@
   const [SHORTEST, LONGEST] = [15, 400];  // milliseconds from a key to the request
   let off = [];  // ranges [start, end) of the words that are switched off, in UTF-16 units of the text
   let previous = "", composing = false, timer = 0, retries = 0, pace = SHORTEST, token = "", announced = "";
-  let panes = [];
+  let panes = [], kept = null;
 
   // ---- characters: the service counts code points, the text field UTF-16 units
 
@@ -86,6 +86,7 @@
       workspace.classList.toggle("one", used.length === 1);
       workspace.classList.toggle("two", used.length === 2);
     }
+    kept = settings();
     writeLink();
     update();
   };
@@ -146,7 +147,7 @@
     if (turn !== pane.turn) return;
     setBusy(pane, false);
     pace = Math.min(LONGEST, Math.max(SHORTEST, 0.5 * pace + 0.25 * (performance.now() - began)));
-    if (answer.ok) {
+    if (answer.ok && content.includes('class="explained"')) {
       retries = 0;
       show(pane, content, { value, skip });
       if (panes.every(each => !each.failed)) report("");
@@ -350,8 +351,7 @@
   // ---- controls
 
   model.addEventListener("change", () => {
-    const kept = settings();
-    fillSettings({ ...kept, target: null, versus: null });
+    fillSettings(kept);
     useSettings();
   });
   for (const each of [second, rule]) each.addEventListener("change", useSettings);
