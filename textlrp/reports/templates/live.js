@@ -5,7 +5,7 @@
   const models = JSON.parse(main.dataset.models), workspace = document.querySelector(".workspace");
   const [model, second, target, versus, rule] = ["model", "second", "target", "versus", "rule"].map($);
   const MAX_FILE = 1_000_000;  // bytes
-  const [SHORTEST, LONGEST] = [15, 400];  // milliseconds from a key to the request
+  const [SHORTEST, LONGEST] = [8, 400];  // milliseconds from a key to the request
   let off = [];  // ranges [start, end) of the words that are switched off, in UTF-16 units of the text
   let previous = "", composing = false, timer = 0, retries = 0, pace = SHORTEST, token = "", announced = "";
   let panes = [], kept = null;
