@@ -235,6 +235,50 @@ def test_the_link_has_the_settings_and_never_the_text(browser: Browser) -> None:
 
 
 @pytest.mark.slow
+def test_a_class_is_chosen_and_a_word_switched_off_in_both_panes(browser: Browser) -> None:
+    with live(browser) as one:
+        page = one.page
+        one.type(TEXT)
+        page.select_option("#second", label="second")
+        one.shows(TEXT, panes=2)
+        page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+        page.locator(".pane").nth(1).locator("label.row", has_text="sci.space").click()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('h2')].filter(e => e.textContent === 'Why sci.space?').length === 2"
+        )
+        assert page.evaluate("document.activeElement.value") == "1"
+        assert [request["target"] for request in one.sent[-2:]] == [["sci.space"]] * 2
+        assert page.input_value("#target") == "1"
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+        choose(page, "shuttle")
+        page.wait_for_function("() => document.querySelectorAll('.changed').length === 2")
+        assert texts(page, ".text [aria-pressed=true]") == ["shuttle"] * 2
+        page.select_option("#model", label="second")
+        one.shows(TEXT)
+        assert page.input_value("#target") == "1", "the class is kept if the new model has it"
+        one.quiet()
+
+
+@pytest.mark.slow
+def test_labels_with_thresholds_are_shown(browser: Browser) -> None:
+    def explain(name: str, documents: Sequence[Document], target: Any, rule: str | None) -> list[Explanation]:
+        found = invented(name, documents, target, rule)
+        return [replace(each, thresholds=np.zeros(len(each.labels), np.float32)) for each in found]
+
+    with live(browser, [replace(model, multilabel=True) for model in MODELS]) as one:
+        one.explain = explain
+        one.type(TEXT)
+        assert one.page.locator(".classes.sets label.row .bar i").count() == 3
+        assert one.page.locator("#target option").first.inner_text() == "the highest label"
+        choose(one.page, "shuttle")
+        one.page.wait_for_selector(".changed")
+        assert one.page.locator(".changed label.row .was").count() == 3
+        one.quiet()
+
+
+@pytest.mark.slow
 def test_errors_are_reported_and_the_text_is_kept(browser: Browser) -> None:
     with live(browser) as one:
         page, message = one.page, one.page.locator("#message")
@@ -249,7 +293,7 @@ def test_errors_are_reported_and_the_text_is_kept(browser: Browser) -> None:
         one.instead = problem(413, "Text too long")
         page.fill("#text", TEXT + " Again")
         page.wait_for_function("() => document.getElementById('message').textContent")
-        assert message.inner_text() == "Text too long: A detail."
+        assert message.inner_text() == "A detail."
         one.instead = lambda route: route.abort()
         page.fill("#text", TEXT)
         page.wait_for_function("() => document.getElementById('message').textContent.includes('does not answer')")
@@ -280,6 +324,7 @@ DROP = """([name, bytes]) => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_text_file_is_opened_and_others_are_refused(browser: Browser) -> None:
     with live(browser) as one:
         page, message = one.page, one.page.locator("#message")

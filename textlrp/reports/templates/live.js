@@ -158,7 +158,7 @@
     try {
       problem = JSON.parse(content);
     } catch { /* an answer of something between this page and the service */ }
-    const reason = [problem.title, problem.detail].filter(part => typeof part === "string" && part).join(": ") || `The service answered ${answer.status}.`;
+    const reason = [problem.detail, problem.title].find(part => typeof part === "string" && part) || `The service answered ${answer.status}.`;
     if (answer.status === 503) return tryAgain(pane, "The service is busy.", Math.min(60, Number(answer.headers.get("Retry-After")) || 1));
     pane.failed = true;
     pane.element.classList.add("stale");
