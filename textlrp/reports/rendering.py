@@ -111,11 +111,12 @@ def _run_html(run: TextRun) -> str:
         return text
     if run.status == Status.READ:
         style = ";".join(f"--{row}:{share}" for row, share in run.shares)
+        mark = f' class="m"{word} style="{style}"' if style else word
         value = f' data-v="{escape(run.title)}"' if run.title else ""
         known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
         # on the live page a script makes all words reachable by the arrow keys
         reached = ' tabindex="0"' if run.strong and not word else ""
-        return f'<b class="m"{word} style="{style}"{value}{known}{reached}>{text}</b>'
+        return f"<b{mark}{value}{known}{reached}>{text}</b>"
     if run.status == Status.NOT_A_WORD:
         return f"<i>{text}</i>"
     unknown = ' class="unknown"' if run.status == Status.UNKNOWN else ""
