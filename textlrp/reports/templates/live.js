@@ -5,7 +5,7 @@
   const models = JSON.parse(main.dataset.models), workspace = document.querySelector(".workspace");
   const [model, second, target, versus, rule] = ["model", "second", "target", "versus", "rule"].map($);
   const MAX_FILE = 1_000_000;  // bytes
-  const [SHORTEST, LONGEST] = [8, 400];  // milliseconds from a key to the request
+  const [SHORTEST, LONGEST] = [8, 400];  // milliseconds from a key to its request while another request is on its way
   let off = [];  // ranges [start, end) of the words that are switched off, in UTF-16 units of the text
   let previous = "", composing = false, timer = 0, retries = 0, pace = SHORTEST, token = "", announced = "";
   let panes = [], kept = null;
@@ -125,8 +125,9 @@
       pane.element.setAttribute("aria-busy", "true");
       pane.waiting = setTimeout(() => pane.element.classList.add("busy"), 250);
     }
-    $("busy").textContent = panes.some(each => each.element.hasAttribute("aria-busy")) && !panes.some(each => each.sent) ? "explaining …" : "";
+    $("busy").textContent = panes.some(isBusy) && !panes.some(each => each.sent) ? "explaining …" : "";
   };
+  const isBusy = pane => pane.element.hasAttribute("aria-busy");
   const ask = async pane => {
     stop(pane);
     const turn = pane.turn, value = wellFormed(text.value), began = performance.now(), [asked, skip] = bodyOf(pane, value);
@@ -194,9 +195,10 @@
       pane.sent = null;
     }
   };
+  // immediately if no request is on its way; else a moment later, so that fast typing does not send one for each key
   const updateSoon = () => {
     clearTimeout(timer);
-    if (!composing) timer = setTimeout(update, pace);
+    if (!composing) timer = setTimeout(update, panes.some(isBusy) ? pace : 0);
   };
 
   // ---- answers
