@@ -199,6 +199,15 @@ def test_the_keyboard_reaches_and_switches_words(browser: Browser) -> None:
             page.keyboard.press(key)
             assert page.evaluate("document.activeElement.textContent") == word
         page.keyboard.press("ArrowDown")
+        page.evaluate("document.querySelector('.text').dir = 'rtl'")
+        for key, word in [
+            ("ArrowLeft", "saw"),
+            ("ArrowRight", "doctor"),
+            ("ArrowUp", "The"),
+            ("ArrowDown", "doctor"),
+        ]:
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.textContent") == word
         for key, count in [("Enter", 1), (" ", 0)]:
             page.keyboard.press(key)
             page.wait_for_function(
@@ -249,7 +258,8 @@ def test_a_class_is_chosen_and_a_word_switched_off_in_both_panes(browser: Browse
         )
         assert page.evaluate("document.activeElement.value") == "1"
         page.wait_for_function(
-            "() => /^(first|second): Predicted class: /.test(document.querySelector('#status').textContent)"
+            "() => /^first: Predicted class: .* second: Predicted class: /.test("
+            "document.querySelector('#status').textContent)"
         )
         assert [request["target"] for request in one.sent[-2:]] == [["sci.space"]] * 2
         assert page.input_value("#target") == "1"

@@ -97,7 +97,7 @@
     title.textContent = all.length > 1 ? each.name : "";
     element.setAttribute("aria-label", `Explanation by ${each.name}`);
     element.append(title, body);
-    return { model: each, element, body, turn: 0, control: null, sent: null, word: "" };
+    return { model: each, element, body, turn: 0, control: null, sent: null, found: "", word: "" };
   };
 
   // ---- requests
@@ -214,8 +214,9 @@
     if (without) showChange(pane, article, whole);
     pane.body.replaceChildren(article);
     restoreFocus(pane, before);
-    const found = article.querySelector(".prediction").textContent.trim();
-    announce((panes.length > 1 ? pane.model.name + ": " : "") + (without ? `Without ${wordsOff(pane).join(", ")}: ` : "") + found);
+    const changed = without ? `Without ${wordsOff(pane).join(", ")}: ` : "", model = panes.length > 1 ? pane.model.name + ": " : "";
+    pane.found = model + changed + article.querySelector(".prediction").textContent.trim();
+    announce(panes.map(each => each.found).join(" "));
   };
   const wordsOff = pane => pane.sent.skip.map(([start, end]) => [...pane.sent.value].slice(start, end).join(""));
   const isOff = (sent, from, to) => sent.skip.some(([start, end]) => start < to && end > from);
@@ -321,8 +322,8 @@
   const wordsAt = (pane, word) => pane.body.querySelectorAll(`[role=button][data-s="${word.dataset.s}"]`);
   const move = (word, key) => {
     const pane = paneOf(word), words = [...pane.body.querySelectorAll(".text [role=button]")];
-    const forward = (key === "ArrowRight") !== (getComputedStyle(word.parentElement).direction === "rtl");
-    const step = forward || key === "ArrowDown" ? 1 : -1;
+    const leftToRight = getComputedStyle(word.parentElement).direction === "ltr";
+    const step = key === "ArrowDown" || key === (leftToRight ? "ArrowRight" : "ArrowLeft") ? 1 : -1;
     let n = key === "Home" ? 0 : key === "End" ? words.length - 1 : words.indexOf(word);
     if (key.startsWith("Arrow")) while (words[n] && words[n].dataset.s === word.dataset.s) n += step;
     if (!words[n]) return;
