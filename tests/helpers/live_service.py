@@ -69,6 +69,8 @@ def server(port: int = 0) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1  # one packet for header and content
 
         def do_GET(self) -> None:
             found = self.path.partition("#")[0] == "/"

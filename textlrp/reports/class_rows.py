@@ -14,10 +14,9 @@ from textlrp.reports.numbers import number, percentage
 class ClassRow:
     """One class of the chart. The bar begins at ``left`` and has ``width`` percent of the chart.
 
-    ``position`` is the class's position in the labels of the model, and ``row`` that among the explained targets, None
-    if it is not explained. ``value`` is the score as a number. ``threshold`` is that of
-    a label of a multi-label model, with the sign of the comparison, and is drawn at ``mark`` percent; else both are
-    None.
+    ``position`` is the class's position in the labels of the model, and ``row`` that among the explained targets,
+    None if it is not explained. ``value`` is the score as a number. ``threshold`` is that of a label of a multi-label
+    model, with the sign of the comparison, and is drawn at ``mark`` percent; else both are None.
     """
 
     name: str

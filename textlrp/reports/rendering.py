@@ -2,7 +2,8 @@
 
 This module decides how values reach a page: Jinja escapes every value, and characters that a browser cannot show are
 replaced by symbols. What a page may do is decided by the Content-Security-Policy in ``templates/base.html``: no
-network and no script, except one script known by its hash on lists and on the live page. Open this module before you add a template.
+network and no script, except one script known by its hash on lists and on the live page. Open this module before you
+add a template.
 """
 
 from __future__ import annotations
@@ -110,11 +111,12 @@ def _run_html(run: TextRun) -> str:
         return text
     if run.status == Status.READ:
         style = ";".join(f"--{row}:{share}" for row, share in run.shares)
+        mark = f' class="m"{word} style="{style}"' if style else word
         value = f' data-v="{escape(run.title)}"' if run.title else ""
         known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
         # on the live page a script makes all words reachable by the arrow keys
         reached = ' tabindex="0"' if run.strong and not word else ""
-        return f'<b class="m"{word} style="{style}"{value}{known}{reached}>{text}</b>'
+        return f"<b{mark}{value}{known}{reached}>{text}</b>"
     if run.status == Status.NOT_A_WORD:
         return f"<i>{text}</i>"
     unknown = ' class="unknown"' if run.status == Status.UNKNOWN else ""

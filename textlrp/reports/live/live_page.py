@@ -1,7 +1,7 @@
 """The live page of ``textlrp serve``: type a text, and its explanation follows. No torch is needed.
 
-The page has no text and no explanation. Its script, ``templates/live.js``, asks the service for each text and shows the
-answers, which :func:`textlrp.reports.live.live_fragment.live_fragment` renders.
+The page has no text and no explanation. Its script, ``templates/live.js``, asks the service for each text and shows
+the answers, which :func:`textlrp.reports.live.live_fragment.live_fragment` renders.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from textlrp.errors import OptionError, must_be
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import inline_script, rendered
 
-EXAMPLES = (
+EXAMPLE_TEXTS = (
     "The shuttle reached its orbit on Monday, and the crew repaired the telescope.",
-    "My doctor prescribed a new medicine against the pain, but the symptoms came back after a week.",
+    "My doctor prescribed a new medicine against the pain, but the symptoms returned after a week.",
     "For sale: an old motorcycle with a new engine and good tires. I also offer a helmet; please send an email.",
 )
 """Texts that an empty page offers."""
@@ -59,7 +59,9 @@ def live_page(models: Sequence[LiveModel], *, palette: str = "red-blue") -> Live
     or for an unknown palette.
     """
     if not models:
-        raise OptionError(must_be("models", "at least one LiveModel", list(models), "Pass the models of the service."))
+        raise OptionError(
+            must_be("models", "at least one LiveModel", list(models), "Pass the models of the service.")
+        )
     script, digest = inline_script("live.js")
     page = rendered(
         "live.html",
@@ -67,7 +69,7 @@ def live_page(models: Sequence[LiveModel], *, palette: str = "red-blue") -> Live
         models=json.dumps([asdict(model) for model in models]),
         names=[model.name for model in models],
         label_sets=any(model.multilabel for model in models),
-        examples=EXAMPLES,
+        examples=EXAMPLE_TEXTS,
         palette=palette_of(palette),
         script=script,
         hash=digest,

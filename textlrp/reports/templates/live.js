@@ -5,10 +5,10 @@
   const models = JSON.parse(main.dataset.models), workspace = document.querySelector(".workspace");
   const [model, second, target, versus, rule] = ["model", "second", "target", "versus", "rule"].map($);
   const MAX_FILE = 1_000_000;  // bytes
-  const [SHORTEST, LONGEST] = [15, 400];  // milliseconds from a key to the request
+  const [SHORTEST, LONGEST] = [8, 400];  // milliseconds from a key to its request while another request is on its way
   let off = [];  // ranges [start, end) of the words that are switched off, in UTF-16 units of the text
   let previous = "", composing = false, timer = 0, retries = 0, pace = SHORTEST, token = "", announced = "";
-  let panes = [];
+  let panes = [], kept = null;
 
   // ---- characters: the service counts code points, the text field UTF-16 units
 
@@ -86,6 +86,7 @@
       workspace.classList.toggle("one", used.length === 1);
       workspace.classList.toggle("two", used.length === 2);
     }
+    kept = settings();
     writeLink();
     update();
   };
@@ -96,7 +97,7 @@
     title.textContent = all.length > 1 ? each.name : "";
     element.setAttribute("aria-label", `Explanation by ${each.name}`);
     element.append(title, body);
-    return { model: each, element, body, turn: 0, control: null, sent: null, word: "" };
+    return { model: each, element, body, turn: 0, control: null, sent: null, found: "", word: "" };
   };
 
   // ---- requests
@@ -124,8 +125,9 @@
       pane.element.setAttribute("aria-busy", "true");
       pane.waiting = setTimeout(() => pane.element.classList.add("busy"), 250);
     }
-    $("busy").textContent = panes.some(each => each.element.hasAttribute("aria-busy")) && !panes.some(each => each.sent) ? "explaining …" : "";
+    $("busy").textContent = panes.some(isBusy) && !panes.some(each => each.sent) ? "explaining …" : "";
   };
+  const isBusy = pane => pane.element.hasAttribute("aria-busy");
   const ask = async pane => {
     stop(pane);
     const turn = pane.turn, value = wellFormed(text.value), began = performance.now(), [asked, skip] = bodyOf(pane, value);
@@ -146,7 +148,7 @@
     if (turn !== pane.turn) return;
     setBusy(pane, false);
     pace = Math.min(LONGEST, Math.max(SHORTEST, 0.5 * pace + 0.25 * (performance.now() - began)));
-    if (answer.ok) {
+    if (answer.ok && content.includes('class="explained"')) {
       retries = 0;
       show(pane, content, { value, skip });
       if (panes.every(each => !each.failed)) report("");
@@ -157,7 +159,7 @@
     try {
       problem = JSON.parse(content);
     } catch { /* an answer of something between this page and the service */ }
-    const reason = [problem.title, problem.detail].filter(part => typeof part === "string" && part).join(": ") || `The service answered ${answer.status}.`;
+    const reason = [problem.detail, problem.title].find(part => typeof part === "string" && part) || `The service answered ${answer.status}.`;
     if (answer.status === 503) return tryAgain(pane, "The service is busy.", Math.min(60, Number(answer.headers.get("Retry-After")) || 1));
     pane.failed = true;
     pane.element.classList.add("stale");
@@ -193,9 +195,10 @@
       pane.sent = null;
     }
   };
+  // immediately if no request is on its way; else a moment later, so that fast typing does not send one for each key
   const updateSoon = () => {
     clearTimeout(timer);
-    if (!composing) timer = setTimeout(update, pace);
+    if (!composing) timer = setTimeout(update, panes.some(isBusy) ? pace : 0);
   };
 
   // ---- answers
@@ -211,8 +214,9 @@
     if (without) showChange(pane, article, whole);
     pane.body.replaceChildren(article);
     restoreFocus(pane, before);
-    const found = article.querySelector(".prediction").textContent.trim();
-    announce((panes.length > 1 ? pane.model.name + ": " : "") + (without ? `Without ${wordsOff(pane).join(", ")}: ` : "") + found);
+    const changed = without ? `Without ${wordsOff(pane).join(", ")}: ` : "", model = panes.length > 1 ? pane.model.name + ": " : "";
+    pane.found = model + changed + article.querySelector(".prediction").textContent.trim();
+    announce(panes.map(each => each.found).join(" "));
   };
   const wordsOff = pane => pane.sent.skip.map(([start, end]) => [...pane.sent.value].slice(start, end).join(""));
   const isOff = (sent, from, to) => sent.skip.some(([start, end]) => start < to && end > from);
@@ -246,8 +250,7 @@
       bar.style.backgroundSize = `${width}% 100%`;
       bar.style.backgroundPosition = `${width < 100 ? 100 * left / (100 - width) : 0}% 0`;
       was.className = "was";
-      was.style.left = percent(Math.min(0, earlier) - low) + "%";
-      was.style.width = percent(Math.abs(earlier)) + "%";
+      was.style.left = percent(earlier - low) + "%";
       bar.replaceChildren(was);
       const [score, ...others] = row.querySelectorAll(".num"), last = others.pop() || row.appendChild(score.cloneNode());
       others.forEach(each => each.remove());
@@ -257,7 +260,7 @@
     const chart = article.querySelector(".classes");
     chart.classList.add("changed");
     chart.classList.remove("sets");
-    chart.querySelector("legend").textContent = `${pane.model.multilabel ? "Label" : "Class"} to explain · score now, and with all words (outline)`;
+    chart.querySelector("legend").textContent = `${pane.model.multilabel ? "Label" : "Class"} to explain · score now, score with all words (mark)`;
   };
   const offLine = pane => {
     const line = document.createElement("p"), names = document.createElement("s"), button = document.createElement("button");
@@ -319,8 +322,8 @@
   const wordsAt = (pane, word) => pane.body.querySelectorAll(`[role=button][data-s="${word.dataset.s}"]`);
   const move = (word, key) => {
     const pane = paneOf(word), words = [...pane.body.querySelectorAll(".text [role=button]")];
-    const forward = (key === "ArrowRight") !== (getComputedStyle(word.parentElement).direction === "rtl");
-    const step = forward || key === "ArrowDown" ? 1 : -1;
+    const leftToRight = getComputedStyle(word.parentElement).direction === "ltr";
+    const step = key === "ArrowDown" || key === (leftToRight ? "ArrowRight" : "ArrowLeft") ? 1 : -1;
     let n = key === "Home" ? 0 : key === "End" ? words.length - 1 : words.indexOf(word);
     if (key.startsWith("Arrow")) while (words[n] && words[n].dataset.s === word.dataset.s) n += step;
     if (!words[n]) return;
@@ -351,8 +354,7 @@
   // ---- controls
 
   model.addEventListener("change", () => {
-    const kept = settings();
-    fillSettings({ ...kept, target: null, versus: null });
+    fillSettings(kept);
     useSettings();
   });
   for (const each of [second, rule]) each.addEventListener("change", useSettings);
