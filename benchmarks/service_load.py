@@ -8,8 +8,8 @@ which blocks the event loop, and a plain ``def`` route, which runs in FastAPI's 
 server and the clients have a process of their own; nothing but the loopback interface is used. Each request has one
 text of 200 words, different from request to request. The rounds of all routes are interleaved.
 
-``--minutes N`` adds N minutes at 80% of the throughput of ``/v1/explain``, and then one minute at 300%. Every 50th
-answer is compared with that of :func:`textlrp.explain`.
+``--minutes N`` adds N minutes at 80% of the throughput of ``/v1/explain``, and then one minute (or N, if that is less) at 300%. Every 50th
+response is compared with that of :func:`textlrp.explain`.
 
 Needs the extra ``serve``. The clients write HTTP/1.1 themselves, so that they do not become the bottleneck on a
 machine with few cores.
@@ -215,11 +215,11 @@ def table(routes: list[Route], texts: list[str], seconds: float, rounds: int) ->
 
 
 def endurance(route: Route, texts: list[str], capacity: float, minutes: float, pid: int) -> None:
-    """Send requests at fixed rates and print statuses, wrong answers and the memory of the server."""
+    """Send requests at fixed rates and print statuses, unequal answers and the memory of the server."""
     expected = in_process(expected_answers, texts)
-    print("\n| load | seconds | requests/s | statuses | wrong answers | median | 99th percentile | memory |")
+    print("\n| load | seconds | requests/s | statuses | unequal answers | median | 99th percentile | memory |")
     print("|---|---|---|---|---|---|---|---|")
-    for share, seconds in ((0.8, 60 * minutes), (3.0, 60.0)):
+    for share, seconds in ((0.8, 60 * minutes), (3.0, min(60.0, 60 * minutes))):
         before = memory(pid)
         found = in_process(
             paced,

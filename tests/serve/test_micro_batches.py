@@ -14,7 +14,7 @@ from services import toy_models
 from textlrp.errors import DataError
 from textlrp.records import Document
 from textlrp.serve.batch_work import Job, JobKey
-from textlrp.serve.micro_batches import TEXTS_TOGETHER, MicroBatches
+from textlrp.serve.micro_batches import BATCHED_TEXTS, MicroBatches
 
 
 def job(texts: Sequence[str], key: int = 0) -> Job:
@@ -50,7 +50,7 @@ def test_each_job_gets_its_own_answer_or_its_own_error(kinds: list[tuple[int, in
 
     def work(batch: Sequence[Job]) -> list[bytes]:
         assert len({each.key for each in batch}) == 1
-        assert len(batch) == 1 or sum(len(each.documents) for each in batch) <= TEXTS_TOGETHER
+        assert len(batch) == 1 or sum(len(each.documents) for each in batch) <= BATCHED_TEXTS
         if any("bad" in document.text for each in batch for document in each.documents):
             raise DataError("a text is bad")
         return texts_of(batch)

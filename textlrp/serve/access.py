@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from textlrp.errors import must_be
 from textlrp.serve.problems import RequestProblem
-from textlrp.serve.request_log import FIELDS, LOGGER
+from textlrp.serve.request_log import FIELDS, SERVICE_LOGGER
 from textlrp.serve.serve_options import OPEN_PATHS, ServeOptions
 from textlrp.serve.service_metrics import ServiceMetrics
 
@@ -32,7 +32,7 @@ _HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Frame-Options": "DENY",
     }
 )
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+_COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
 def with_host_check(app: ASGIApp, options: ServeOptions) -> ASGIApp:
@@ -107,18 +107,20 @@ def observed(app: ASGIApp, metrics: ServiceMetrics) -> ASGIApp:
         try:
             await app(scope, receive, sent)
         finally:
-            _record(scope, status or 500, time.perf_counter() - begun, notes, metrics)
+            _record_answer(scope, status or 500, time.perf_counter() - begun, notes, metrics)
 
     return answered
 
 
-def _record(scope: Scope, status: int, seconds: float, notes: Mapping[str, Any], metrics: ServiceMetrics) -> None:
+def _record_answer(
+    scope: Scope, status: int, seconds: float, notes: Mapping[str, Any], metrics: ServiceMetrics
+) -> None:
     """Log and count an answered request. Unknown paths and methods have one name each, so that metrics stay few."""
     route = getattr(scope.get("route"), "path", "unknown")
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    method = scope["method"] if scope["method"] in _COUNTED_METHODS else "other"
     metrics.requests.labels(method, route, status).inc()
     metrics.seconds.labels(route).observe(seconds)
     if texts := notes.get("texts", 0):
         metrics.texts.labels(route).inc(texts)
     fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2), **notes}
-    LOGGER.info("request", extra={FIELDS: fields})
+    SERVICE_LOGGER.info("request", extra={FIELDS: fields})

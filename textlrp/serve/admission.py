@@ -25,8 +25,8 @@ class _UnreadAnswer(Exception):
 class Admission:
     """An ASGI application that reads the body of a POST request before it calls ``app``, within the limits.
 
-    A request counts as waiting until its answer is sent. So the memory of all requests is limited, and a client that
-    reads slowly takes the place of one request only.
+    A request counts as waiting until its response was sent. So the memory of all requests is limited, and a client
+    that reads slowly takes the place of one request only.
     """
 
     def __init__(self, app: ASGIApp, options: ServeOptions, metrics: ServiceMetrics) -> None:

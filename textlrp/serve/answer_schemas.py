@@ -1,4 +1,4 @@
-"""The bodies of answers, as pydantic models for the OpenAPI document. Answers are not validated at run time.
+"""The bodies of responses, as pydantic models for the OpenAPI document. They are not validated at run time.
 
 Open it when a field of :meth:`textlrp.Explanation.to_dict` changes; a test compares both.
 """

@@ -25,7 +25,7 @@ from textlrp.serve.html_answers import html_answer
 from textlrp.serve.served_models import ServedModel, settings_of
 
 MANY_TEXTS = 16
-"""A request with so many texts is computed on all cores."""
+"""A request with at least this number of texts is computed on all cores."""
 
 
 class JobKey(NamedTuple):
@@ -55,10 +55,10 @@ def answers(jobs: Sequence[Job]) -> list[bytes]:
     and waiting for a busy core takes longer than the computation.
     """
     with one_thread() if max(len(job.documents) for job in jobs) < MANY_TEXTS else nullcontext():
-        return _answers(jobs)
+        return _answers_of_jobs(jobs)
 
 
-def _answers(jobs: Sequence[Job]) -> list[bytes]:
+def _answers_of_jobs(jobs: Sequence[Job]) -> list[bytes]:
     key = jobs[0].key
     documents = [document for job in jobs for document in job.documents]
     if key.task == "predict":
@@ -76,10 +76,10 @@ def _answers(jobs: Sequence[Job]) -> list[bytes]:
     targets = [job.target for job in jobs for _ in job.documents]
     settings = settings_of(key.model, key.rule, key.method, key.start)
     explanations = explain_stream(key.model.classifier, documents, None, targets, settings)
-    return [_explained(job, list(islice(explanations, len(job.documents)))) for job in jobs]
+    return [_explained_job(job, list(islice(explanations, len(job.documents)))) for job in jobs]
 
 
-def _explained(job: Job, explanations: list[Explanation]) -> bytes:
+def _explained_job(job: Job, explanations: list[Explanation]) -> bytes:
     if job.as_html:
         return html_answer(explanations)
     return orjson.dumps({"model": job.key.model.name, "explanations": [each.to_dict() for each in explanations]})

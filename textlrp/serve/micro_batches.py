@@ -15,13 +15,13 @@ from functools import partial
 
 from textlrp.serve.batch_work import Job
 
-TEXTS_TOGETHER = 64
+BATCHED_TEXTS = 64
 """Texts of a batch of several jobs. A larger batch saves nothing more and delays the first answer."""
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A job whose answer is awaited. ``alone``: a batch with it failed, so it is computed by itself."""
+    """A job whose client awaits the answer. ``alone``: a batch with it failed, so it is computed by itself."""
 
     job: Job
     answer: asyncio.Future[bytes]
@@ -67,7 +67,7 @@ class MicroBatches:
             running.add_done_callback(partial(self._finish, batch))
 
     def _next_batch(self) -> list[_Waiting]:
-        """Remove the oldest job and all with the same key from the queue, up to :data:`TEXTS_TOGETHER` texts."""
+        """Remove the oldest job and all with the same key from the queue, up to :data:`BATCHED_TEXTS` texts."""
         batch: list[_Waiting] = []
         rest: deque[_Waiting] = deque()
         texts = 0
@@ -75,7 +75,7 @@ class MicroBatches:
             if each.answer.done():  # its client no longer waits
                 continue
             size = len(each.job.documents)
-            fits = texts + size <= TEXTS_TOGETHER and not (each.alone or (batch and batch[0].alone))
+            fits = texts + size <= BATCHED_TEXTS and not (each.alone or (batch and batch[0].alone))
             if not batch or (fits and each.job.key == batch[0].job.key):
                 batch.append(each)
                 texts += size

@@ -18,7 +18,7 @@ from textlrp.serve.problems import PROBLEM_TYPE
 from textlrp.serve.request_bodies import ExplainBody, PredictBody, example_explain
 from textlrp.serve.request_checks import JSON, RequestRules
 
-_REFERENCE = "#/components/schemas/{model}"
+_SCHEMA_REFERENCE = "#/components/schemas/{model}"
 _ERRORS: Mapping[int, str] = {
     400: "The body is not JSON, or the client closed the connection.",
     401: "The token is missing or wrong.",
@@ -35,7 +35,7 @@ WITH_BODY = (400, 401, 408, 413, 415, 421, 422, 503)
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the errors of a route for its OpenAPI description."""
-    schema = {"$ref": _REFERENCE.format(model=ProblemFields.__name__)}
+    schema = {"$ref": _SCHEMA_REFERENCE.format(model=ProblemFields.__name__)}
     return {
         status: {"description": _ERRORS[status], "content": {PROBLEM_TYPE: {"schema": schema}}} for status in statuses
     }
@@ -43,7 +43,7 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def body_of(body: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request body of a route for its OpenAPI description."""
-    schema = {"$ref": _REFERENCE.format(model=body.__name__)}
+    schema = {"$ref": _SCHEMA_REFERENCE.format(model=body.__name__)}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "example": example}}}}
 
 
@@ -57,7 +57,7 @@ def openapi_document(app: FastAPI, rules: RequestRules) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, definitions = models_json_schema(
         [(ExplainBody, "validation"), (PredictBody, "validation"), (ProblemFields, "serialization")],
-        ref_template=_REFERENCE,
+        ref_template=_SCHEMA_REFERENCE,
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(definitions["$defs"])

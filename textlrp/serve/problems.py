@@ -20,7 +20,7 @@ PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "1"}
 """Seconds after which a client of a busy service may try again."""
 CLOSE = {"Connection": "close"}
-"""Sent with an answer to a request whose body was not read to its end."""
+"""Sent with an answer before the end of the request."""
 
 
 class RequestProblem(TextlrpError):
@@ -66,12 +66,12 @@ def busy(detail: str) -> RequestProblem:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Let an application answer all errors with problem details."""
-    app.add_exception_handler(TextlrpError, _known)
+    app.add_exception_handler(TextlrpError, _known_problem)
     app.add_exception_handler(HTTPException, _of_starlette)
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _known(_: Request, problem: Exception) -> Response:
+def _known_problem(_: Request, problem: Exception) -> Response:
     found = problem if isinstance(problem, RequestProblem) else RequestProblem(422, str(problem))
     return found.response()
 

@@ -18,12 +18,12 @@ MOST_TARGETS = 100
 """Classes in a list of targets."""
 
 
-def _whole(value: Any) -> Any:
+def _whole_number(value: Any) -> Any:
     """Read 5.0 as 5, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Offset = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), BeforeValidator(_whole)]
+Offset = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), BeforeValidator(_whole_number)]
 
 
 class _Body(BaseModel):

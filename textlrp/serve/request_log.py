@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-LOGGER = logging.getLogger("textlrp.serve")
+SERVICE_LOGGER = logging.getLogger("textlrp.serve")
 FIELDS = "request"
 """Attribute of a log record with the further fields of its line."""
 
@@ -54,5 +54,5 @@ def log_config(*, log_texts: bool = False) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonLines, "log_texts": log_texts}},
         "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-        "loggers": {LOGGER.name: logger, "uvicorn": logger},
+        "loggers": {SERVICE_LOGGER.name: logger, "uvicorn": logger},
     }

@@ -22,8 +22,8 @@ class ServeOptions:
     - ``token``: if given, requests need ``Authorization: Bearer TOKEN``, except those of :data:`OPEN_PATHS`.
     - ``max_body``: bytes of a request. ``max_text_length``: characters of a text. ``max_batch``: texts of a request.
     - ``max_waiting``: requests that a worker processes or keeps waiting; further ones are answered with 503.
-    - ``timeout``: seconds for each of three things: the client sends its request, the answer is computed, the client
-      reads it.
+    - ``timeout``: seconds for each of three things: to receive a request, to compute the response, and to send a
+      part of it.
     - ``cors_origins``: origins whose pages may use the API, ``*`` for all. ``allowed_hosts``: further values of the
       header ``Host``, ``*`` for all.
     - ``slow_methods``: whether methods that evaluate the model many times for one text are offered.

@@ -23,7 +23,7 @@ from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.records import Document
 
-SLOW_METHODS = frozenset({"lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
+METHODS_OF_MANY_CALLS = frozenset({"lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
 """Methods that evaluate the model many times for each text."""
 TRIAL = "The shuttle reached its orbit, and the doctor is well."
 """The text that is explained once with each rule and method when the service starts."""
@@ -100,7 +100,7 @@ def served_model(name: str, classifier: Classifier, *, slow_methods: bool = Fals
 
     This also compiles what the first request would otherwise wait for.
     """
-    methods = [method for method in METHODS if slow_methods or method not in SLOW_METHODS]
+    methods = [method for method in METHODS if slow_methods or method not in METHODS_OF_MANY_CALLS]
     rules = tuple(rule for rule in PRESETS if _explains(classifier, rule, "lrp"))
     return ServedModel(
         name,

@@ -20,7 +20,7 @@ from textlrp.errors import OptionError, must_be
 from textlrp.machine import cores
 from textlrp.models.model_folder import check_model
 from textlrp.serve.guarded_protocol import GuardedProtocol
-from textlrp.serve.request_log import LOGGER, log_config
+from textlrp.serve.request_log import SERVICE_LOGGER, log_config
 from textlrp.serve.serve_options import LOCAL_HOSTS, ServeOptions
 from textlrp.serve.served_models import load_served, named_places
 from textlrp.serve.service_app import service_app
@@ -100,8 +100,8 @@ def bound_socket(options: ServeOptions) -> socket.socket:
 def _announce(listener: socket.socket, options: ServeOptions) -> None:
     port = listener.getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
-    LOGGER.info("serving http://%s:%d; Ctrl-C stops it", host, port)
+    SERVICE_LOGGER.info("serving http://%s:%d; Ctrl-C stops it", host, port)
     if options.host not in LOCAL_HOSTS and options.token is None:
-        LOGGER.warning(
+        SERVICE_LOGGER.warning(
             "other machines can use the service without a token. Set the environment variable TEXTLRP_TOKEN."
         )
