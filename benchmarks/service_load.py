@@ -8,8 +8,8 @@ which blocks the event loop, and a plain ``def`` route, which runs in FastAPI's 
 server and the clients have a process of their own; nothing but the loopback interface is used. Each request has one
 text of 200 words, different from request to request. The rounds of all routes are interleaved.
 
-``--minutes N`` adds N minutes at 80% of the throughput of ``/v1/explain``, and then one minute (or N, if that is less) at 300%. Every 50th
-response is compared with that of :func:`textlrp.explain`.
+``--minutes N`` adds N minutes at 80% of the throughput of ``/v1/explain``, and then one minute, or N if that is
+less, at 300%. Every 50th response is compared with :func:`textlrp.explain`.
 
 Needs the extra ``serve``. The clients write HTTP/1.1 themselves, so that they do not become the bottleneck on a
 machine with few cores.
