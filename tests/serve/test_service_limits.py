@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
+import pytest
 from services import toy_models
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from toys import TEXTS
 
+from textlrp.records import Document
 from textlrp.serve.admission import PIECE, Admission
+from textlrp.serve.api_routes import answer_in_time
+from textlrp.serve.batch_work import Job, JobKey
+from textlrp.serve.micro_batches import MicroBatches
+from textlrp.serve.problems import RequestProblem
 from textlrp.serve.serve_options import BODIES, ServeOptions
 from textlrp.serve.service_app import service_app
 from textlrp.serve.service_metrics import service_metrics
@@ -144,13 +151,54 @@ def test_a_client_that_does_not_read_loses_its_answer_and_its_place() -> None:
     assert asyncio.run(ask(app, [b"x"]))[0] == 200
 
 
+def test_a_job_is_given_up_when_its_client_disconnects() -> None:
+    go, computed = threading.Event(), []
+
+    def work(jobs: Sequence[Job]) -> list[bytes]:
+        assert go.wait(10)
+        computed.extend(jobs)
+        return [b"" for _ in jobs]
+
+    def job() -> Job:
+        return Job(JobKey(toy_models()[0], "predict"), (Document("1", "a"),))
+
+    async def run() -> None:
+        batches, gone, jobs = MicroBatches(work, lambda _: None), asyncio.Event(), [job(), job()]
+
+        async def receive() -> Message:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def stay() -> Message:
+            await asyncio.sleep(60)
+            return {}
+
+        first = asyncio.create_task(answer_in_time(batches, jobs[0], stay, 60))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(answer_in_time(batches, jobs[1], receive, 60))
+        await asyncio.sleep(0.01)
+        gone.set()
+        with pytest.raises(RequestProblem, match="closed the connection"):
+            await second
+        go.set()
+        assert await first == b""
+        assert computed == jobs[:1]
+        batches.close()
+
+    asyncio.run(run())
+
+
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
     app: Any = service_app(toy_models(), ServeOptions(timeout=1e-6))
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     scope = {**SCOPE, "path": "/v1/explain", "headers": headers, "query_string": b"", "raw_path": b"/v1/explain"}
     sent: list[Message] = []
+    sent_body: list[bool] = []
 
     async def receive() -> Message:
+        if sent_body:
+            await asyncio.sleep(60)
+        sent_body.append(True)
         return {"type": "http.request", "body": json.dumps({"texts": TEXTS}).encode()}
 
     async def send(message: Message) -> None:

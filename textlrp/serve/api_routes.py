@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import Receive
 
 from textlrp.explainers.catalog import catalog
 from textlrp.reports.live.live_page import LivePage
@@ -18,13 +19,38 @@ from textlrp.serve.answer_schemas import ExplainAnswer, ModelsAnswer, PredictAns
 from textlrp.serve.batch_work import Job
 from textlrp.serve.micro_batches import MicroBatches
 from textlrp.serve.openapi_document import ALWAYS, WITH_BODY, body_of, error_responses, predict_example
-from textlrp.serve.problems import busy
+from textlrp.serve.problems import RequestProblem, busy
 from textlrp.serve.request_bodies import ExplainBody, PredictBody, example_explain
 from textlrp.serve.request_checks import JSON, RequestRules, parse_body, prefers_html
 from textlrp.serve.service_metrics import ServiceMetrics
 
 Responses = dict[int | str, dict[str, Any]]
 """What a route may answer, by status, for its OpenAPI description."""
+
+
+async def answer_in_time(batches: MicroBatches, job: Job, receive: Receive, seconds: float) -> bytes:
+    """Return the answer of a job. A job whose client disconnects, or that takes too long, is not computed any more.
+
+    Raises :class:`RequestProblem` in these cases, and what computing the job raised.
+    """
+    answer = asyncio.ensure_future(batches.answer(job))
+    gone = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait((answer, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        if gone.done():
+            raise RequestProblem(400, "The client closed the connection.")
+        raise busy(f"The answer took more than {seconds:g} seconds. Send fewer texts.")
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def _disconnect(receive: Receive) -> None:
+    """Wait until the client closes the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)
 
 
 def text_routes(rules: RequestRules, batches: MicroBatches) -> APIRouter:
@@ -37,11 +63,7 @@ def text_routes(rules: RequestRules, batches: MicroBatches) -> APIRouter:
         notes.update(model=job.key.model.name, texts=len(job.documents))
         if rules.options.log_texts:
             notes["content"] = [document.text for document in job.documents]
-        try:
-            async with asyncio.timeout(rules.options.timeout):
-                content = await batches.answer(job)
-        except TimeoutError:
-            raise busy(f"The answer took more than {rules.options.timeout:g} seconds. Send fewer texts.") from None
+        content = await answer_in_time(batches, job, request.receive, rules.options.timeout)
         return Response(content, media_type=media_type, headers={"Vary": "Accept"})
 
     html = {"text/html": {"schema": {"type": "string"}}}

@@ -74,6 +74,7 @@ def _config(app: ASGIApp | partial[ASGIApp], options: ServeOptions) -> uvicorn.C
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_worker_healthcheck=60,  # importing torch on a busy machine may take longer than the default
         timeout_graceful_shutdown=int(3 * options.timeout) + 1,
     )
 
