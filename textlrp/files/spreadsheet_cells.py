@@ -1,0 +1,42 @@
+"""Write the rows of CSV and TSV files so that a spreadsheet program shows every text and runs none.
+
+A spreadsheet program reads a cell that starts with ``=``, ``+``, ``-``, ``@``, a tab or a line break as a formula.
+Texts, ids and labels come from strangers, so such a cell gets a leading apostrophe, as OWASP recommends under "CSV
+injection". Every table that textlrp writes as text goes through :func:`table_line`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_FORMULA_START = re.compile("[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
+"""The signs of OWASP's list; the last ones are =, +, - and @ in full width, which East Asian programs read alike."""
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:[,;|/: ]{_NUMBER})*", re.IGNORECASE | re.ASCII)
+"""One number, or several with a separator: the scores of a text with several labels."""
+
+
+def table_line(cells: Iterable[Any], *, delimiter: str = ",", keep_formulas: bool = False) -> str:
+    """Return one row of a CSV or TSV file, with a final newline.
+
+    A cell is a string, a number, or None, which becomes an empty cell. Strings that a spreadsheet program would run
+    as a formula get a leading apostrophe, unless ``keep_formulas``; numbers in a string, such as ``-1.5``, do not. A
+    cell that contains the delimiter, a quote or a line break is quoted. A carriage return counts as a line break,
+    because many readers of CSV end a row at it.
+    """
+    return delimiter.join(_quoted(_inert(cell, keep_formulas), delimiter) for cell in cells) + "\n"
+
+
+def _inert(cell: Any, keep_formulas: bool) -> str:
+    if not isinstance(cell, str):
+        return "" if cell is None else str(cell)
+    is_formula = _FORMULA_START.match(cell) is not None and _NUMBERS.fullmatch(cell) is None
+    return f"'{cell}" if is_formula and not keep_formulas else cell
+
+
+def _quoted(cell: str, delimiter: str) -> str:
+    if any(mark in cell for mark in (delimiter, '"', "\n", "\r")):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
