@@ -143,10 +143,11 @@ def cli_explain(
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     methods = split_names(method or ())
-    exported = export_options(format, output, top_k=top_k, keep_formulas=keep_formulas)
+    several = rules is not None or len(methods) > 1
+    exported = export_options(format, output, top_k=top_k, keep_formulas=keep_formulas, several=several)
     if output is not None and not output.suffix:
-        several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
-        check_stored(phrases=phrases, rules=rules, **several)
+        refused = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
+        check_stored(phrases=phrases, rules=rules, **refused)
         from textlrp.bulk.run import WorkerOptions
 
         worker_options = WorkerOptions(workers=workers, engine=engine, address=address)
@@ -162,8 +163,8 @@ def cli_explain(
     def documents(limit: int | None) -> InputTexts:
         return open_texts(source, text, files, limit=limit, output=output, force=force)
 
-    if rules is not None or len(methods) > 1:
-        check_single(rule=rule, phrases=phrases, format=format)
+    if several:
+        check_single(rule=rule, phrases=phrases)
         gallery(
             model,
             source,
@@ -205,6 +206,8 @@ def cli_explain(
     )
     if output is not None:
         print_written(write_explanations(whys, output, exported=exported, force=force), texts)
+        if format == "label-studio":
+            print_line(f"wrote {output.with_suffix('.xml')}: the labeling configuration for these tasks")
         texts.list_rejected()
         return
     total = len(texts)

@@ -99,8 +99,8 @@ TopKOption = Annotated[
         min=1,
         metavar="N",
         help="In the terminal: number of words listed on each side. Default: 10, or 4 with several targets. In a "
-        "folder: number of words stored per text and target, most relevant first. Default: all. With --format: number "
-        "of words marked on each side. Default: 10; words-csv: all.",
+        "folder: number of words stored per text and target, most relevant first. Default: all. With --format: "
+        "number of words marked on each side. Default: 10; words-csv: all.",
         rich_help_panel=OUTPUT,
     ),
 ]

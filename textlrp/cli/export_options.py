@@ -1,4 +1,4 @@
-"""The options of ``textlrp explain`` for files of other programs: ``--format``, ``--top-k`` and ``--keep-formulas``."""
+"""The options of ``textlrp explain`` for files of other programs: ``--format`` and ``--keep-formulas``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class ExportOptions(NamedTuple):
 
 
 def export_options(
-    format: str | None, output: Path | None, *, top_k: int | None, keep_formulas: bool
+    format: str | None, output: Path | None, *, top_k: int | None, keep_formulas: bool, several: bool
 ) -> ExportOptions | None:
     """Return the options of a file for another program, None without ``format``.
 
-    Raises :class:`OptionError` for an unknown format, for an output that is not a file, and for ``keep_formulas``
-    without ``format``.
+    Raises :class:`OptionError` for an unknown format, for an output that is not a file, for ``keep_formulas`` without
+    ``format``, and for ``several`` rules or methods, which only a page can show.
     """
     if format is None:
         if keep_formulas:
@@ -34,4 +34,8 @@ def export_options(
     if output is None or not output.suffix:
         got = "none" if output is None else f"the folder {str(output)!r}"
         raise OptionError(f"--format {format} needs an output file; got {got}. Pass -o FILE{suffix}.")
+    if several:
+        raise OptionError(
+            f"--format {format} needs one rule and one method; got several. Leave out --format for a page with several."
+        )
     return ExportOptions(format, top_k, keep_formulas)

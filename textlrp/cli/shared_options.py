@@ -66,8 +66,8 @@ KeepFormulasOption = Annotated[
     typer.Option(
         "--keep-formulas",
         metavar="",
-        help="Write texts that begin with =, +, - or @ to a table unchanged. Default: with an apostrophe in front, so "
-        "that a spreadsheet program does not run them as formulas.",
+        help="Write texts that begin with =, +, - or @ to a table unchanged. Default: with an apostrophe in front, "
+        "so that a spreadsheet program does not run them as formulas.",
         rich_help_panel=OUTPUT,
     ),
 ]

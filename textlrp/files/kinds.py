@@ -61,9 +61,11 @@ def json_list(name: str, fields: Collection[str]) -> FileKind:
 
     def recognize(path: Path) -> bool:
         with path.open(encoding="utf-8") as file:
-            start, line = file.readline(2), file.readline(_LONGEST_LINE).rstrip("\n")
-        row = json.loads(line.removesuffix(",")) if line else {}
-        return start == "[\n" and isinstance(row, dict) and row.keys() in (required, set())
+            start, line, following = file.readline(2), file.readline(_LONGEST_LINE), file.readline(2)
+        if start != "[\n" or line == "\n":
+            return (start, line, following) == ("[\n", "\n", "]\n")  # an empty list
+        row = json.loads(line.rstrip("\n").removesuffix(","))
+        return isinstance(row, dict) and row.keys() == required
 
     return FileKind(name, recognize)
 

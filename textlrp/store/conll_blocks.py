@@ -3,7 +3,8 @@ r"""Explanations as CoNLL-U Plus: one word a line with its relevance, one block 
 The first line of the file names the columns, as CoNLL-U Plus requires; columns that CoNLL-U does not have begin with
 ``TEXTLRP:``. ``TEXTLRP:RELEVANCE`` has one value per target, separated by ``|``, in the order of the comment
 ``# targets``. MISC contains the text after a word if it is not one blank: ``SpaceAfter=No`` for none,
-``SpacesAfter`` for white space, and ``TextAfter`` for anything else; ``SpacesBefore`` and ``TextBefore`` precede the first word.
+``SpacesAfter`` for white space, and ``TextAfter`` for anything else; ``SpacesBefore`` and ``TextBefore`` contain the
+text before the first word.
 A blank is written ``\s``, a tab ``\t``, a line break ``\n`` or ``\r``, a vertical bar ``\p``, and a backslash ``\\``.
 
 Source: https://universaldependencies.org/ext-format.html
