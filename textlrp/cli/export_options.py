@@ -36,6 +36,7 @@ def export_options(
         raise OptionError(f"--format {format} needs an output file; got {got}. Pass -o FILE{suffix}.")
     if several:
         raise OptionError(
-            f"--format {format} needs one rule and one method; got several. Leave out --format for a page with several."
+            f"--format {format} needs one rule and one method; got several. Leave out --format for a page "
+            "with several."
         )
     return ExportOptions(format, top_k, keep_formulas)

@@ -13,8 +13,8 @@ from typing import Any
 
 _FORMULA_START = re.compile("[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
 """The signs of OWASP's list; the last ones are =, +, - and @ in full width, which East Asian programs read alike."""
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)"
-_NUMBERS = re.compile(rf"{_NUMBER}(?:[,;|/: ]{_NUMBER})*", re.IGNORECASE | re.ASCII)
+_ONE_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)"
+_NUMBERS = re.compile(rf"{_ONE_NUMBER}(?:[,;|/: ]{_ONE_NUMBER})*", re.IGNORECASE | re.ASCII)
 """One number, or several with a separator: the scores of a text with several labels."""
 
 

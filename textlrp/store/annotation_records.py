@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from textlrp.explanation import Explanation
+from textlrp.store.exported_words import ExportedWords, exported_words, largest_relevance, relevant_spans
 from textlrp.store.labeling_config import CLASS_TAG, LABELS_TAG, TEXT_TAG, xml_text
-from textlrp.store.word_spans import WordSpans, largest_relevance, relevant_spans, word_spans
 from textlrp.text.surrogates import all_without_surrogates
 
 _RUNS = re.compile(r"\s+|\S+")
@@ -29,7 +29,7 @@ def _agent(explanation: Explanation) -> str:
     return " ".join(part for part in ("textlrp", explanation.version, explanation.model) if part)
 
 
-def _confidence(explanation: Explanation) -> float | None:
+def _top_probability(explanation: Explanation) -> float | None:
     """The probability of the predicted class; None for a model without probabilities."""
     found = explanation.probabilities
     return None if found is None else _shortest(found[explanation.predicted])
@@ -40,7 +40,7 @@ def _confidence(explanation: Explanation) -> float | None:
 
 def label_studio_task(explanation: Explanation, top_k: int) -> dict[str, Any]:
     """Return a task with one prediction: a region for each relevant word, and the predicted classes as choices."""
-    e, words = explanation, word_spans(explanation)
+    e, words = explanation, exported_words(explanation)
     result: list[dict[str, Any]] = []
     for span in relevant_spans(e, words, top_k):
         start, end = span.start, span.end
@@ -66,7 +66,7 @@ def label_studio_task(explanation: Explanation, top_k: int) -> dict[str, Any]:
             {"id": "class", "from_name": CLASS_TAG, "to_name": TEXT_TAG, "type": "choices", "value": choices}
         )
     prediction: dict[str, Any] = {"model_version": _agent(e), "result": result}
-    if (score := _confidence(e)) is not None:
+    if (score := _top_probability(e)) is not None:
         prediction["score"] = score
     data = {"text": words.text, "document": e.document_id, "true_label": e.true_label}
     return _clean({"data": data, "predictions": [prediction]})
@@ -77,7 +77,7 @@ def label_studio_task(explanation: Explanation, top_k: int) -> dict[str, Any]:
 
 def prodigy_task(explanation: Explanation, top_k: int) -> dict[str, Any]:
     """Return a task for the interfaces ``ner_manual``, ``spans_manual``, ``choice`` and ``classification``."""
-    e, words = explanation, word_spans(explanation)
+    e, words = explanation, exported_words(explanation)
     tokens, place = _prodigy_tokens(words)
     spans = [
         {
@@ -101,7 +101,7 @@ def prodigy_task(explanation: Explanation, top_k: int) -> dict[str, Any]:
     return _clean(task | {"label": e.predicted_labels[0]} if e.predicted_labels else task)
 
 
-def _prodigy_tokens(words: WordSpans) -> tuple[list[dict[str, Any]], list[int]]:
+def _prodigy_tokens(words: ExportedWords) -> tuple[list[dict[str, Any]], list[int]]:
     """Return tokens that cover the text, and the position of each word among them.
 
     As in spaCy, one blank after a token belongs to the token (``ws``). Other text between the words becomes further
@@ -124,7 +124,7 @@ def _prodigy_tokens(words: WordSpans) -> tuple[list[dict[str, Any]], list[int]]:
     return tokens, place
 
 
-def _covering(words: WordSpans) -> Iterator[tuple[int, int, bool]]:
+def _covering(words: ExportedWords) -> Iterator[tuple[int, int, bool]]:
     """Yield the words and the gaps between them: start, end, and whether it is a word."""
     position = 0
     for start, end in words.spans:
@@ -144,7 +144,7 @@ DOCCANO_FIELDS = ("text", "label", "relevance", "predicted", "document")
 
 def doccano_row(explanation: Explanation, top_k: int) -> dict[str, Any]:
     """Return a row for a project of sequence labeling; doccano shows all but text and label as metadata."""
-    words = word_spans(explanation)
+    words = exported_words(explanation)
     spans = relevant_spans(explanation, words, top_k)
     values = (
         words.text,
@@ -165,7 +165,7 @@ def argilla_record(explanation: Explanation, top_k: int) -> dict[str, Any]:
     Argilla accepts scores from 0 to 1 only, so a span has its strength. Its relevance is the strength multiplied by
     ``largest_relevance`` in the metadata, negative if the label begins with "opposes".
     """
-    e, words = explanation, word_spans(explanation)
+    e, words = explanation, exported_words(explanation)
     agent, predicted, suggestions = _agent(e), list(e.predicted_labels), {}
     if spans := relevant_spans(e, words, top_k):
         suggestions[LABELS_TAG] = {
@@ -177,7 +177,7 @@ def argilla_record(explanation: Explanation, top_k: int) -> dict[str, Any]:
         suggestions[CLASS_TAG] = {"value": predicted[0], "agent": agent}
         if e.thresholds is not None:
             suggestions[CLASS_TAG]["value"] = predicted
-        elif (score := _confidence(e)) is not None:
+        elif (score := _top_probability(e)) is not None:
             suggestions[CLASS_TAG]["score"] = score
     metadata = {"document": e.document_id, "largest_relevance": _shortest(largest_relevance(words))}
     fields = {TEXT_TAG: words.text}

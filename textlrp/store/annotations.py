@@ -27,9 +27,9 @@ from textlrp.store.annotation_records import (
     prodigy_task,
 )
 from textlrp.store.conll_blocks import COLUMNS_LINE, CONLL_FILE, conll_blocks
+from textlrp.store.exported_words import MARKED_WORDS
 from textlrp.store.labeling_config import LABELING_CONFIG, config_path, with_config
 from textlrp.store.stored_checks import checked_float32
-from textlrp.store.word_spans import TOP_WORDS
 from textlrp.store.words_csv import CSV_COLUMNS, WORDS_CSV_FILE, words_csv_lines
 
 
@@ -44,7 +44,7 @@ class AnnotationFormat(NamedTuple):
     suffix: str
     kind: FileKind
     pieces: Callable[[Explanation, int | None, bool], Iterable[str]]
-    top_k: int | None = TOP_WORDS
+    top_k: int | None = MARKED_WORDS
     head: str = ""
     between: str = ""
     tail: str = ""
@@ -54,15 +54,15 @@ RecordOf = Callable[[Explanation, int], dict[str, Any]]
 
 
 def _json_pieces(record: RecordOf, end: str, explanation: Explanation, top_k: int | None, _: bool) -> Iterator[str]:
-    count = TOP_WORDS if top_k is None else top_k
+    count = MARKED_WORDS if top_k is None else top_k
     yield json.dumps(record(explanation, count), ensure_ascii=False, separators=(",", ":")) + end
 
 
-def _lines(record: RecordOf, kind: FileKind) -> AnnotationFormat:
+def _line_format(record: RecordOf, kind: FileKind) -> AnnotationFormat:
     return AnnotationFormat(".jsonl", kind, partial(_json_pieces, record, "\n"))
 
 
-def _list(record: RecordOf, kind: FileKind) -> AnnotationFormat:
+def _list_format(record: RecordOf, kind: FileKind) -> AnnotationFormat:
     pieces = partial(_json_pieces, record, "")
     return AnnotationFormat(".json", kind, pieces, head="[\n", between=",\n", tail="\n]\n")
 
@@ -71,10 +71,12 @@ _TASK_FIELDS = ("text", "tokens", "spans", "options", "accept", "meta", "label")
 
 ANNOTATION_FORMATS: Mapping[str, AnnotationFormat] = MappingProxyType(
     {
-        "label-studio": _list(label_studio_task, json_list("a file of tasks", ("data", "predictions"))),
-        "prodigy": _lines(prodigy_task, json_lines("a file of tasks", _TASK_FIELDS, added=("label",))),
-        "doccano": _lines(doccano_row, json_lines("a file of labeled texts", DOCCANO_FIELDS)),
-        "argilla": _list(argilla_record, json_list("a file of records", ("id", "fields", "metadata", "suggestions"))),
+        "label-studio": _list_format(label_studio_task, json_list("a file of tasks", ("data", "predictions"))),
+        "prodigy": _line_format(prodigy_task, json_lines("a file of tasks", _TASK_FIELDS, added=("label",))),
+        "doccano": _line_format(doccano_row, json_lines("a file of labeled texts", DOCCANO_FIELDS)),
+        "argilla": _list_format(
+            argilla_record, json_list("a file of records", ("id", "fields", "metadata", "suggestions"))
+        ),
         "conll": AnnotationFormat(
             ".conllup", CONLL_FILE, lambda why, top_k, keep: conll_blocks(why), top_k=None, head=COLUMNS_LINE
         ),
@@ -160,7 +162,7 @@ def check_annotations(
     """Check the options and the output of :func:`write_annotations`, and raise its errors."""
     chosen = known_format(format)
     if top_k is not None and top_k < 1:
-        raise OptionError(must_be("top_k", "at least 1", top_k, f"Pass top_k={TOP_WORDS}."))
+        raise OptionError(must_be("top_k", "at least 1", top_k, f"Pass top_k={MARKED_WORDS}."))
     if top_k is not None and format == "conll":
         raise OptionError("top_k must not be used with format='conll', which has all words. Leave it out.")
     if keep_formulas and chosen.suffix != ".csv":

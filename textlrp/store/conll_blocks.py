@@ -23,14 +23,14 @@ import numpy as np
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import first_line
 from textlrp.files.written_file import FileKind
-from textlrp.store.word_spans import STATUS_NAMES, WordSpans, word_spans
+from textlrp.store.exported_words import STATUS_NAMES, ExportedWords, exported_words
 from textlrp.text.sentences import sentence_spans
 from textlrp.text.surrogates import all_without_surrogates, without_surrogates
 
 COLUMNS_LINE = "# global.columns = ID FORM TEXTLRP:START TEXTLRP:END TEXTLRP:STATUS TEXTLRP:RELEVANCE MISC\n"
 
 _ESCAPES = {" ": r"\s", "\t": r"\t", "\n": r"\n", "\r": r"\r", "|": r"\p", "\\": r"\\"}
-_BLANKS = re.compile(r"\s+")
+_ANY_BLANK = re.compile(r"\s+")
 _IN_MISC = re.compile(r"[ \t\n\r|\\]")
 _IN_LINE = re.compile(r"[\t\n\r]|\A\s|\s\Z")
 
@@ -44,21 +44,21 @@ CONLL_FILE = FileKind("a CoNLL-U Plus file", _is_conll)
 
 def conll_blocks(explanation: Explanation) -> Iterator[str]:
     """Yield the block of each sentence that has words, with its comments and a blank line at the end."""
-    e, words = explanation, word_spans(explanation)
+    e, words = explanation, exported_words(explanation)
     document = _one_line(without_surrogates(e.document_id))
     targets, predicted = (_json_list(names) for names in (e.target_names, e.predicted_labels))
     comments = [f"# newdoc id = {document}", f"# predicted = {predicted}"]
     for number, (first, last) in enumerate(_sentence_words(words), start=1):
         lines = [_word_line(words, w, w - first + 1) for w in range(first, last)]
         sentence = [
-            f"# sent_id = {_BLANKS.sub('_', document)}-{number}",
+            f"# sent_id = {_ANY_BLANK.sub('_', document)}-{number}",
             f"# text = {_joined_forms(words, first, last)}",
         ]
         yield "\n".join([*comments, *sentence, f"# targets = {targets}", *lines]) + "\n\n"
         comments = []
 
 
-def _sentence_words(words: WordSpans) -> list[tuple[int, int]]:
+def _sentence_words(words: ExportedWords) -> list[tuple[int, int]]:
     """Return the first and last word (exclusive) of each sentence with words; the sentences cover all words."""
     starts = np.array([start for start, _ in words.spans], dtype=np.int64)
     cuts = np.searchsorted(starts, sentence_spans(words.text)[1:, 0])
@@ -66,7 +66,7 @@ def _sentence_words(words: WordSpans) -> list[tuple[int, int]]:
     return [(first, last) for first, last in pairwise(bounds) if first < last]
 
 
-def _word_line(words: WordSpans, w: int, number: int) -> str:
+def _word_line(words: ExportedWords, w: int, number: int) -> str:
     start, end = words.spans[w]
     relevance = "|".join(map(str, words.relevance[:, w])) or "_"
     status = STATUS_NAMES[words.status[w]].replace(" ", "_")
@@ -79,7 +79,7 @@ def _one_line(text: str) -> str:
     return _IN_LINE.sub(lambda found: _ESCAPES.get(found[0], r"\s"), text)
 
 
-def _misc(words: WordSpans, w: int) -> str:
+def _misc(words: ExportedWords, w: int) -> str:
     before, after = words.text[: words.spans[0][0]] if w == 0 else "", _gap_after(words, w)
     found = []
     if before:
@@ -91,7 +91,7 @@ def _misc(words: WordSpans, w: int) -> str:
     return "|".join(found) or "_"
 
 
-def _gap_after(words: WordSpans, w: int) -> str:
+def _gap_after(words: ExportedWords, w: int) -> str:
     following = words.spans[w + 1][0] if w + 1 < len(words.spans) else len(words.text)
     return words.text[words.spans[w][1] : following]
 
@@ -100,7 +100,7 @@ def _escaped(text: str) -> str:
     return _IN_MISC.sub(lambda found: _ESCAPES[found[0]], text)
 
 
-def _joined_forms(words: WordSpans, first: int, last: int) -> str:
+def _joined_forms(words: ExportedWords, first: int, last: int) -> str:
     """Return the forms of a sentence, with a blank wherever text follows a word; without a final blank."""
     pieces = []
     for w in range(first, last):

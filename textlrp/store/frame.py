@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from textlrp.explanation import Explanation
-from textlrp.store.word_spans import STATUS_NAMES
+from textlrp.store.exported_words import STATUS_NAMES
 from textlrp.text.surrogates import all_without_surrogates, has_surrogate, without_surrogates
 
 _DTYPES = {

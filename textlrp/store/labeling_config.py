@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import first_line
 from textlrp.files.written_file import FileKind
-from textlrp.store.word_spans import target_labels
+from textlrp.store.exported_words import target_labels
 from textlrp.text.surrogates import without_surrogates
 
 _FIRST_LINE = '<View className="textlrp">'

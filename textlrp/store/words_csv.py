@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import csv_table
 from textlrp.files.spreadsheet_cells import table_line
-from textlrp.store.word_spans import STATUS_NAMES, chosen_words, word_spans
+from textlrp.store.exported_words import STATUS_NAMES, chosen_words, exported_words
 from textlrp.text.surrogates import all_without_surrogates
 
 CSV_COLUMNS = ("document", "token", "start", "end", "class", "relevance", "seen", "status", "word", "count")
@@ -19,7 +19,7 @@ WORDS_CSV_FILE = csv_table("a table of words with relevance", CSV_COLUMNS)
 
 def words_csv_lines(explanation: Explanation, top_k: int | None, *, keep_formulas: bool = False) -> Iterator[str]:
     """Yield the rows of an explanation, target by target; with ``top_k`` only those of the most relevant words."""
-    words = word_spans(explanation)
+    words = exported_words(explanation)
     document, *names = all_without_surrogates([explanation.document_id, *explanation.target_names])
     forms = all_without_surrogates(words.forms)
     for k, name in enumerate(names):

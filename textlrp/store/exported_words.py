@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from textlrp.explanation import Explanation
 from textlrp.text.surrogates import without_surrogates
 
-TOP_WORDS = 10
+MARKED_WORDS = 10
 """Number of words on each side that an export marks by default."""
 
 STATUS_NAMES = np.array(["read", "skipped", "not a word", "unknown word", "truncated"], object)
 """The values of :class:`textlrp.records.Status` in words."""
 
 
-class WordSpans(NamedTuple):
+class ExportedWords(NamedTuple):
     """All W words of a text, in the order of the text.
 
     Usually each token is a word, see :meth:`textlrp.records.Tokens.words`. ``spans`` are character offsets, and
@@ -52,7 +52,7 @@ class RelevantSpan(NamedTuple):
     target: int
 
 
-def word_spans(explanation: Explanation) -> WordSpans:
+def exported_words(explanation: Explanation) -> ExportedWords:
     """Return the words of an explanation. Half surrogate pairs in the text become U+FFFD; offsets stay the same."""
     e, (forms, word_of) = explanation, explanation.tokens.words()
     spans, status, counts, relevance = e.tokens.spans, e.status, e.counts, e.relevance
@@ -65,7 +65,7 @@ def word_spans(explanation: Explanation) -> WordSpans:
         relevance = np.add.reduceat(relevance, first, axis=1)
     zero = relevance.dtype.type(0)  # adding it turns -0.0 into 0.0
     pairs = [(start, end) for start, end in spans.tolist()]
-    return WordSpans(without_surrogates(e.text), pairs, forms, status, counts, relevance + zero)
+    return ExportedWords(without_surrogates(e.text), pairs, forms, status, counts, relevance + zero)
 
 
 def target_labels(name: str) -> tuple[str, str]:
@@ -85,12 +85,12 @@ def chosen_words(relevance: NDArray[np.floating[Any]], top_k: int) -> NDArray[np
     return np.sort(np.concatenate([supporting, opposing]))
 
 
-def largest_relevance(words: WordSpans) -> float:
+def largest_relevance(words: ExportedWords) -> float:
     """Return the largest absolute relevance of all words and targets; 0 without words."""
     return float(np.abs(words.relevance).max(initial=0.0))
 
 
-def relevant_spans(explanation: Explanation, words: WordSpans, top_k: int) -> list[RelevantSpan]:
+def relevant_spans(explanation: Explanation, words: ExportedWords, top_k: int) -> list[RelevantSpan]:
     """Return the :func:`chosen_words` of each target, target by target; each occurrence of a word counts."""
     found, largest = [], largest_relevance(words)
     for k, name in enumerate(explanation.target_names):
