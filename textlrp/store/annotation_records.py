@@ -1,7 +1,8 @@
 """One record per explanation for the annotation tools Label Studio, Prodigy, doccano and Argilla.
 
-Each function returns plain data for JSON. All four tools count offsets in code points, as Python does (Label Studio
-since version 1.5). Open this module to change what a tool shows.
+Each function returns plain data for JSON. Offsets count code points, as in Python, except in doccano, which counts
+UTF-16 code units, as in JavaScript: a character above U+FFFF, such as an emoji, counts twice. Open this module to
+change what a tool shows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from textlrp.store.labeling_config import CLASS_TAG, LABELS_TAG, TEXT_TAG, xml_t
 from textlrp.text.surrogates import all_without_surrogates
 
 _RUNS = re.compile(r"\s+|\S+")
+_NOT_IN_AGENT = re.compile(r"[^A-Za-z0-9_:./ -]")
+"""What the name of an agent in Argilla must not contain."""
 
 
 def _shortest(value: float) -> float:
@@ -144,11 +147,13 @@ DOCCANO_FIELDS = ("text", "label", "relevance", "predicted", "document")
 
 def doccano_row(explanation: Explanation, top_k: int) -> dict[str, Any]:
     """Return a row for a project of sequence labeling; doccano shows all but text and label as metadata."""
+    # https://github.com/doccano/doccano/issues/2290
     words = exported_words(explanation)
     spans = relevant_spans(explanation, words, top_k)
+    units = np.cumsum([0, *(1 + (character > "\uffff") for character in words.text)]).tolist()
     values = (
         words.text,
-        [[span.start, span.end, span.label] for span in spans],
+        [[units[span.start], units[span.end], span.label] for span in spans],
         [_shortest(span.relevance) for span in spans],
         list(explanation.predicted_labels),
         explanation.document_id,
@@ -166,7 +171,7 @@ def argilla_record(explanation: Explanation, top_k: int) -> dict[str, Any]:
     ``largest_relevance`` in the metadata, negative if the label begins with "opposes".
     """
     e, words = explanation, exported_words(explanation)
-    agent, predicted, suggestions = _agent(e), list(e.predicted_labels), {}
+    agent, predicted, suggestions = _NOT_IN_AGENT.sub("-", _agent(e))[:200], list(e.predicted_labels), {}
     if spans := relevant_spans(e, words, top_k):
         suggestions[LABELS_TAG] = {
             "value": [{"start": span.start, "end": span.end, "label": span.label} for span in spans],
