@@ -96,6 +96,6 @@ def relevant_spans(explanation: Explanation, words: ExportedWords, top_k: int) -
     for k, name in enumerate(explanation.target_names):
         labels, row = target_labels(without_surrogates(name)), words.relevance[k]
         for w in chosen_words(row, top_k).tolist():
-            value = float(row[w])
-            found.append(RelevantSpan(*words.spans[w], labels[value < 0], value, abs(value) / largest, w, k))
+            value, (start, end) = float(row[w]), words.spans[w]
+            found.append(RelevantSpan(start, end, labels[value < 0], value, abs(value) / largest, w, k))
     return found
