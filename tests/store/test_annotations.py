@@ -28,7 +28,7 @@ from textlrp.text.surrogates import without_surrogates
 SPAN_FORMATS = ("label-studio", "prodigy", "doccano", "argilla")
 every_format = every("format", ANNOTATION_FORMATS)
 
-AWKWARD = "  A\x00B <b>&amp;</b>\r\n\u2028 🚗👩‍⚕️ مرحبا |_\\ é e\u0301 \ufeff'\"\n\n=cmd, Ok!\tEnd "
+AWKWARD = "  A\x00B <b>&amp;</b>\r\n\u2028 🚗👩‍⚕️ مرحبا |_\\ é e\u0301 \ufeff'\"\n\n=cmd, Ok!\tEnd  of it "
 
 
 class Marked(NamedTuple):
