@@ -19,24 +19,21 @@ _NUMBERS = re.compile(rf"{_ONE_NUMBER}(?:[,;|/: ]{_ONE_NUMBER})*", re.IGNORECASE
 
 
 def table_line(cells: Iterable[Any], *, delimiter: str = ",", keep_formulas: bool = False) -> str:
-    """Return one row of a CSV or TSV file, with a final newline.
+    """Return one row of a CSV or TSV file: the :func:`table_cell` of each value, and a newline."""
+    return delimiter.join(table_cell(cell, delimiter, keep_formulas=keep_formulas) for cell in cells) + "\n"
 
-    A cell is a string, a number, or None, which becomes an empty cell. Strings that a spreadsheet program would run
-    as a formula get a leading apostrophe, unless ``keep_formulas``; numbers in a string, such as ``-1.5``, do not. A
-    cell that contains the delimiter, a quote or a line break is quoted. A carriage return counts as a line break,
-    because many readers of CSV end a row at it.
+
+def table_cell(cell: Any, delimiter: str = ",", *, keep_formulas: bool = False) -> str:
+    """Return a string, a number, or None as a cell of a CSV or TSV file; None is an empty cell.
+
+    Strings that a spreadsheet program would run as a formula get a leading apostrophe, unless ``keep_formulas``;
+    numbers in a string, such as ``-1.5``, do not. A cell that contains the delimiter, a quote or a line break is
+    quoted. A carriage return counts as a line break, because many readers of CSV end a row at it.
     """
-    return delimiter.join(_quoted(_inert(cell, keep_formulas), delimiter) for cell in cells) + "\n"
-
-
-def _inert(cell: Any, keep_formulas: bool) -> str:
     if not isinstance(cell, str):
         return "" if cell is None else str(cell)
-    is_formula = _FORMULA_START.match(cell) is not None and _NUMBERS.fullmatch(cell) is None
-    return f"'{cell}" if is_formula and not keep_formulas else cell
-
-
-def _quoted(cell: str, delimiter: str) -> str:
+    if not keep_formulas and _FORMULA_START.match(cell) and not _NUMBERS.fullmatch(cell):
+        cell = f"'{cell}"
     if any(mark in cell for mark in (delimiter, '"', "\n", "\r")):
         return '"' + cell.replace('"', '""') + '"'
     return cell

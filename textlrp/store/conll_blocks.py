@@ -46,10 +46,11 @@ def conll_blocks(explanation: Explanation) -> Iterator[str]:
     """Yield the block of each sentence that has words, with its comments and a blank line at the end."""
     e, words = explanation, exported_words(explanation)
     document = _one_line(without_surrogates(e.document_id))
+    relevance = ["|".join(values) or "_" for values in words.relevance.T.astype(str).tolist()]
     targets, predicted = (_json_list(names) for names in (e.target_names, e.predicted_labels))
     comments = [f"# newdoc id = {document}", f"# predicted = {predicted}"]
     for number, (first, last) in enumerate(_sentence_words(words), start=1):
-        lines = [_word_line(words, w, w - first + 1) for w in range(first, last)]
+        lines = [_word_line(words, w, w - first + 1, relevance[w]) for w in range(first, last)]
         sentence = [
             f"# sent_id = {_ANY_BLANK.sub('_', document)}-{number}",
             f"# text = {_joined_forms(words, first, last)}",
@@ -66,9 +67,8 @@ def _sentence_words(words: ExportedWords) -> list[tuple[int, int]]:
     return [(first, last) for first, last in pairwise(bounds) if first < last]
 
 
-def _word_line(words: ExportedWords, w: int, number: int) -> str:
+def _word_line(words: ExportedWords, w: int, number: int, relevance: str) -> str:
     start, end = words.spans[w]
-    relevance = "|".join(map(str, words.relevance[:, w])) or "_"
     status = STATUS_NAMES[words.status[w]].replace(" ", "_")
     fields = (number, _one_line(words.text[start:end]), start, end, status, relevance, _misc(words, w))
     return "\t".join(map(str, fields))
