@@ -32,8 +32,9 @@ def table_cell(cell: Any, delimiter: str = ",", *, keep_formulas: bool = False) 
     """
     if not isinstance(cell, str):
         return "" if cell is None else str(cell)
-    if not keep_formulas and _FORMULA_START.match(cell) and not _NUMBERS.fullmatch(cell):
-        cell = f"'{cell}"
-    if any(mark in cell for mark in (delimiter, '"', "\n", "\r")):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
+    text: str = cell
+    if not keep_formulas and _FORMULA_START.match(text) and not _NUMBERS.fullmatch(text):
+        text = f"'{text}"
+    if any(mark in text for mark in (delimiter, '"', "\n", "\r")):
+        return '"' + text.replace('"', '""') + '"'
+    return text
