@@ -193,7 +193,7 @@ def test_label_studio_gets_a_configuration_with_all_labels(tmp_path: Path) -> No
     assert 'choice="single"' in (tmp_path / "out.xml").read_text()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.sampled_from("ab é🚗\n\t.-\r_"), max_size=20))
 def test_the_tokens_of_prodigy_rebuild_the_text(text: str, tmp_path: Path) -> None:
     for original in (make_explanation(text, targets=(0, 1)), by_character(text) if text else make_explanation(text)):
@@ -295,7 +295,7 @@ def test_conll_has_every_word_with_its_relevance(tmp_path: Path) -> None:
             assert text_of_conll(words, without_surrogates(original.text)) == without_surrogates(original.text)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.sampled_from("ab. !🚗\n\t-\r|\\_"), min_size=1, max_size=25))
 def test_conll_rebuilds_any_text(text: str, tmp_path: Path) -> None:
     for original in (make_explanation(text), by_character(text)):
@@ -389,7 +389,7 @@ def test_a_failure_leaves_the_old_files(format: str, tmp_path: Path) -> None:
 
 @every_format
 def test_memory_does_not_grow_with_the_number_of_documents(format: str, tmp_path: Path) -> None:
-    why = make_explanation("the car is fine. " * 20)
+    why = make_explanation("the car is fine. " * 8)
 
     def peak(number: int) -> int:
         tracemalloc.start()
@@ -399,7 +399,7 @@ def test_memory_does_not_grow_with_the_number_of_documents(format: str, tmp_path
         return used
 
     peak(2)
-    assert peak(100) < 2 * peak(5)
+    assert peak(50) < 2 * peak(3)
 
 
 # ---- errors
