@@ -198,7 +198,9 @@
   // immediately if no request is on its way; else a moment later, so that fast typing does not send one for each key
   const updateSoon = () => {
     clearTimeout(timer);
-    if (!composing) timer = setTimeout(update, panes.some(isBusy) ? pace : 0);
+    if (composing) return;
+    if (panes.some(isBusy)) timer = setTimeout(update, pace);
+    else update();
   };
 
   // ---- answers
