@@ -26,7 +26,7 @@ def cli_serve(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...",
+            metavar="MODEL",
             help="One or more models, as for textlrp explain. NAME=FOLDER gives a model another name. The first one "
             "answers requests that name none.",
         ),

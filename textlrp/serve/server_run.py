@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -102,6 +103,8 @@ def _announce(listener: socket.socket, options: ServeOptions) -> None:
     port = listener.getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
     SERVICE_LOGGER.info("serving http://%s:%d; Ctrl-C stops it", host, port)
+    if sys.stdout.isatty():  # a line that is easier to read than the log
+        print(f"Open http://{host}:{port}/ in a browser. Ctrl-C stops the service.", flush=True)
     if options.host not in LOCAL_HOSTS and options.token is None:
         SERVICE_LOGGER.warning(
             "other machines can use the service without a token. Set the environment variable TEXTLRP_TOKEN."
