@@ -36,6 +36,6 @@ def _with_inner_ranges(item: Any) -> Any:
 
 
 @schema.parametrize()
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_the_service_keeps_its_openapi_document(case: Any) -> None:
     case.call_and_validate(headers=HOST)

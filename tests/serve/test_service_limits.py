@@ -123,6 +123,29 @@ def test_a_body_in_parts_is_read_up_to_the_limit() -> None:
     assert asyncio.run(ask(app, [b"12345", b"67890", b"1"]))[0] == 413
 
 
+def test_the_rest_of_a_long_body_is_discarded_so_that_the_client_sees_the_answer() -> None:
+    app = app_that(short, max_body=10, timeout=0.2)
+    received = []
+
+    async def run(parts: int) -> int:
+        found: list[int] = []
+
+        async def receive() -> Message:
+            received.append(parts)
+            return {"type": "http.request", "body": b"12345", "more_body": len(received) < parts}
+
+        async def send(message: Message) -> None:
+            found.append(message.get("status", 0))
+
+        received.clear()
+        await app(dict(SCOPE), receive, send)
+        return found[0]
+
+    assert (asyncio.run(run(12)), len(received)) == (413, 12)
+    assert asyncio.run(run(10**9)) == 413
+    assert len(received) < 30  # a body that does not end is not read forever
+
+
 def test_a_long_answer_is_sent_in_parts_while_the_client_reads() -> None:
     content = bytes(range(256)) * 1000
 

@@ -16,6 +16,8 @@ from textlrp.serve.service_metrics import ServiceMetrics
 
 PIECE = 1 << 16
 """Bytes that are sent at a time: a client that does not read keeps no more than this in memory outside the queue."""
+DISCARDED, DISCARD_SECONDS = 8, 1.0
+"""How much of a body that is too long is read and discarded: times the longest allowed one, and for how long."""
 
 
 class _UnreadAnswer(Exception):
@@ -71,6 +73,8 @@ class Admission:
         )
         stated = headers.get("content-length", "0")
         if stated.isdigit() and int(stated[:20]) > most:
+            if "expect" not in headers:  # such a client has not begun to send
+                await _discard(receive, DISCARDED * most)
             raise too_long
         parts, size = [], 0
         try:
@@ -82,6 +86,8 @@ class Admission:
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
                     if size > most:
+                        parts.clear()
+                        await _discard(receive, DISCARDED * most, message)
                         raise too_long
                     if not message.get("more_body", False):
                         return b"".join(parts)
@@ -110,6 +116,18 @@ class Admission:
                 await in_time({**message, "body": body[start : start + PIECE], "more_body": more})
 
         return sent
+
+
+async def _discard(receive: Receive, most: int, message: Message | None = None) -> None:
+    """Read up to ``most`` bytes of the rest of a body: a client that still sends would not see the answer."""
+    size = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while size < most and (message is None or message.get("more_body", False)):
+                message = await receive()
+                size += len(message.get("body", b""))
+    except TimeoutError:
+        return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
