@@ -8,7 +8,8 @@ T tokens, S sentences, W distinct words, K' the rows (targets) that are shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class TextRun(NamedTuple):
     ``status`` is READ for one marked word, None for plain text (gaps between tokens, and words with too little
     relevance to mark), else the reason why the model ignores the stretch. ``shares`` are the (row, percent) pairs of
     a marked word, -100 to 100. ``title`` is the tooltip: the relevance or the reason. ``in_training`` is the number
-    of training documents that contain the marked word, -1 if unknown.
+    of training documents that contain the marked word, -1 if unknown. ``classes`` are style classes of a marked word.
     """
 
     text: str
@@ -61,6 +62,7 @@ class TextRun(NamedTuple):
     shares: tuple[tuple[int, int], ...]
     title: str
     in_training: int = -1
+    classes: str = ""
 
     @property
     def strong(self) -> bool:
@@ -87,17 +89,21 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
     return values
 
 
-def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
+def runs(
+    explanation: Explanation, rows: Sequence[int], classes: Mapping[int, str] = MappingProxyType({})
+) -> list[TextRun]:
     """Cut the text of the document into runs, in order; the time is linear in the length of the text.
 
     A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a whole percent. The
-    title of a marked word is its relevance if there is one row; with several rows it is empty.
+    title of a marked word is its relevance if there is one row; with several rows it is empty. The tokens in
+    ``classes`` are marked in any case, and get these style classes.
     """
     values = shown_relevance(explanation, rows)
     largest = float(np.abs(values).max(initial=0.0))
     percents = np.rint(100.0 * (values / (largest or 1.0))).astype(np.int16)
     kinds = explanation.status.astype(np.uint8)
     kinds[(np.abs(percents) >= MARKED_FROM).any(axis=0)] = _MARKED
+    kinds[list(classes)] = _MARKED
 
     text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
     found: list[TextRun] = []
@@ -112,7 +118,8 @@ def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
             column = percents[:, first].tolist()
             shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= MARKED_FROM)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
-            found.append(TextRun(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
+            known, style = int(explanation.counts[first]), classes.get(first, "")
+            found.append(TextRun(text[start:end], Status.READ, shares, title, known, style))
         else:
             found.append(TextRun(text[start:end], Status(kind), (), REASONS[Status(kind)]))
         position = end

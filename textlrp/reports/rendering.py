@@ -102,7 +102,8 @@ def _run_html(run: TextRun) -> str:
         value = f' data-v="{escape(run.title)}"' if run.title else ""
         known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
         reached = ' tabindex="0"' if run.strong else ""
-        return f'<b class="m" style="{style}"{value}{known}{reached}>{text}</b>'
+        more = f" {escape(run.classes)}" if run.classes else ""
+        return f'<b class="m{more}" style="{style}"{value}{known}{reached}>{text}</b>'
     if run.status == Status.NOT_A_WORD:
         return f"<i>{text}</i>"
     unknown = ' class="unknown"' if run.status == Status.UNKNOWN else ""

@@ -27,7 +27,7 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.models.options import check_text
 from textlrp.models.text_options import TORCH_DTYPES
-from textlrp.records import Document
+from textlrp.records import UNNAMED, Document
 from textlrp.similar_texts import Similarity
 from textlrp.version import __version__
 
@@ -65,7 +65,7 @@ def similarity(
     """
     comparable = as_comparable(model)
     composite = checked_composite(rule, normalize, dtype)
-    documents = [_as_named(text, name) for text, name in ((a, "a"), (b, "b"))]
+    documents = [as_named(text) for text in (a, b)]
     return similarity_of(comparable, documents, composite, normalize=normalize, dtype=dtype)
 
 
@@ -79,9 +79,10 @@ def checked_composite(rule: str | Rule | Composite | None, normalize: bool, dtyp
     return as_composite("epsilon" if rule is None else rule)
 
 
-def _as_named(text: Any, name: str) -> Document:
+def as_named(text: Any) -> Document:
+    """Return a text as a document; raise :class:`OptionError` if it is neither a string nor a Document."""
     checked = check_text(text, 0)
-    return checked if isinstance(checked, Document) else Document(name, checked)
+    return checked if isinstance(checked, Document) else Document(UNNAMED, checked)
 
 
 def similarity_of(

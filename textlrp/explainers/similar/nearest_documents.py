@@ -1,0 +1,124 @@
+"""Find the documents of a corpus that are most similar to a text, each with the reason.
+
+The search is exact: it computes the embedding of every document, block by block, and keeps only the documents found.
+
+Letters: N documents of a block, M features of an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import heappush, heapreplace
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from textlrp.arrays import Array
+from textlrp.errors import OptionError, must_be
+from textlrp.explainers.blocks import batches_of_block
+from textlrp.explainers.similar.feature_relevance import (
+    Comparable,
+    FeatureRelevance,
+    as_comparable,
+    embedding_of,
+    feature_relevance,
+)
+from textlrp.explainers.similar.two_texts import as_named, checked_composite, embedding_length, similarity_of
+from textlrp.explainers.streams import BLOCK, as_document
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.kernels.threads import threads_for
+from textlrp.lrp.shares import Rule
+from textlrp.models.abilities import batch_limits
+from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.options import check_container, is_whole
+from textlrp.models.tapes import Tracer, tracer
+from textlrp.records import Document
+from textlrp.similar_texts import Similarity
+from textlrp.text.batches import Batch
+
+
+class Neighbor(NamedTuple):
+    """A document of a corpus, its position (from 0), and why it is similar to the text.
+
+    The text is the first one of ``similarity``, the document is the second.
+    """
+
+    position: int
+    document: Document
+    similarity: Similarity
+
+
+def nearest(
+    model: Comparable,
+    corpus: Iterable[str | Document],
+    text: str | Document,
+    *,
+    k: int = 5,
+    rule: str | Rule | Composite | None = None,
+    normalize: bool = True,
+    dtype: str | None = None,
+) -> list[Neighbor]:
+    """Return the ``k`` documents of a corpus that are most similar to a text, the most similar first.
+
+    ``normalize=True`` ranks by the cosine; the dot product prefers long documents. Documents with the same
+    similarity are in the order of the corpus. ``corpus`` may be an iterator: it is read once, in blocks, and only
+    ``k`` documents are kept. All options and errors are those of :func:`textlrp.similarity`; in addition, ``k`` below
+    1 raises :class:`OptionError`.
+    """
+    comparable = as_comparable(model)
+    if not (is_whole(k) and k >= 1):
+        raise OptionError(must_be("k", "the number of documents to find, 1 or more", k, "Pass k=5."))
+    composite = checked_composite(rule, normalize, dtype)
+    query = as_named(text)
+    known = feature_relevance(comparable, comparable.encode([query]), composite, dtype=dtype)
+    best: list[tuple[float, int, Document]] = []
+    documents = (as_document(each, row) for row, each in enumerate(check_container(corpus)))
+    for position, (document, score) in enumerate(_scores(comparable, documents, known, normalize, dtype)):
+        entry = (score, -position, document)
+        if len(best) < k:
+            heappush(best, entry)
+        elif entry[:2] > best[0][:2]:
+            heapreplace(best, entry)
+    found = [
+        Neighbor(
+            -position,
+            document,
+            similarity_of(comparable, [query, document], composite, normalize=normalize, dtype=dtype, known=known),
+        )
+        for _, position, document in best
+    ]
+    # the scores of a block differ from those of single texts in the last digits
+    return sorted(found, key=lambda each: (-each.similarity.score, each.position))
+
+
+def _scores(
+    model: Comparable, documents: Iterator[Document], query: FeatureRelevance, normalize: bool, dtype: str | None
+) -> Iterator[tuple[Document, float]]:
+    """The similarity of each document with the query, computed in blocks."""
+    with torch.inference_mode(False):
+        trace = tracer(model, dtype=dtype)
+    length = embedding_length(query.values)
+    while block := list(islice(documents, BLOCK)):
+        encoded, scores = model.encode(block), np.zeros(len(block))
+        for rows in batches_of_block(encoded.lengths, batch_limits(model)):
+            batch = encoded.select(rows)
+            with threads_for(len(rows), int(batch.lengths.max(initial=0))), torch.inference_mode(False):
+                products, squares = _products(model, trace, batch, query)
+            lengths = length * np.sqrt(squares)
+            divisor = np.where(lengths > 0, lengths, np.inf) if normalize else 1.0
+            scores[rows] = products / divisor
+        yield from zip(block, scores.tolist(), strict=True)
+
+
+def _products(model: Comparable, trace: Tracer, batch: Batch, query: FeatureRelevance) -> tuple[Array, Array]:
+    """The dot products (N,) of embeddings with the query, and with themselves, in float64."""
+    if isinstance(model, BagOfWordsClassifier):
+        features: Any = model.tfidf_values(batch).astype(np.float64)
+        assert query.columns is not None
+        of_query = np.zeros(features.shape[1])
+        of_query[query.columns] = query.values
+        return features @ of_query, np.asarray(features.power(2).sum(axis=1)).reshape(-1)
+    embeddings = embedding_of(trace(batch)).numpy().astype(np.float64)
+    return embeddings @ query.values.astype(np.float64), np.einsum("nm,nm->n", embeddings, embeddings)
