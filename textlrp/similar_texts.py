@@ -200,7 +200,9 @@ class Similarity:
         return f"<Similarity of {names}: {self.measure} {self.score:.4g}; {top or 'no pairs'}; {self.rule}>"
 
 
-def _words_of(tokens: Tokens, status: NDArray[np.uint8]) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[Spans, ...]]:
+def _words_of(
+    tokens: Tokens, status: NDArray[np.uint8]
+) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[Spans, ...]]:
     """The distinct words that the model reads, the index of each token's word (T,) or -1, and the offsets."""
     forms, word_of = tokens.words()
     read = np.unique(word_of[status == Status.READ])
@@ -212,7 +214,9 @@ def _words_of(tokens: Tokens, status: NDArray[np.uint8]) -> tuple[tuple[str, ...
     for index, name in enumerate(names):
         index_of[places[name]] = index
     starts = tokens.spans[np.searchsorted(word_of, np.arange(len(forms)), "left"), 0].tolist() if len(tokens) else []
-    ends = tokens.spans[np.searchsorted(word_of, np.arange(len(forms)), "right") - 1, 1].tolist() if len(tokens) else []
+    ends = (
+        tokens.spans[np.searchsorted(word_of, np.arange(len(forms)), "right") - 1, 1].tolist() if len(tokens) else []
+    )
     spans = tuple(tuple((starts[word], ends[word]) for word in places[name]) for name in names)
     return tuple(names), index_of[word_of], spans
 

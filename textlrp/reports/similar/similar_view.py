@@ -11,7 +11,7 @@ from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.balance import CAUSES, Fact, cause_name
 from textlrp.reports.marks import REASONS, TextRun, runs
-from textlrp.reports.numbers import decimals, number
+from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.rendering import today
 from textlrp.reports.similar.tie_curves import Drawing, drawing_of
 from textlrp.reports.view_titles import document_title, snippet
@@ -69,14 +69,14 @@ class SimilarView:
 def similar_view(found: Similarity) -> SimilarView:
     """Prepare a similarity for a page."""
     digits = decimals(abs(found.score))
-    ties = found.ties(SHOWN_TIES)
+    ties = [tie for tie in found.ties(SHOWN_TIES) if not is_zero(number(tie.relevance, digits + 1))]
     return SimilarView(
         measure=found.measure,
         score=number(found.score, digits),
         sides=(_text_side(found, 0, ties), _text_side(found, 1, ties)),
-        ties=_tie_rows(ties),
+        ties=_tie_rows(ties, digits + 1),
         drawing=drawing_of(ties),
-        covered=number(sum(tie.relevance for tie in ties), digits, signed=True),
+        covered=number(sum(tie.relevance for tie in ties), digits + 1, signed=True),
         parts=tuple(_sum_parts(found, digits)),
         notes=tuple(_similarity_notes(found)),
         facts=_similarity_facts(found),
@@ -125,9 +125,8 @@ def _tie_classes(alone: Explanation, spans_of_ties: list[Spans]) -> dict[int, st
     return {token: " ".join(names) for token, names in classes.items()}
 
 
-def _tie_rows(ties: list[Tie]) -> tuple[TieRow, ...]:
+def _tie_rows(ties: list[Tie], digits: int) -> tuple[TieRow, ...]:
     largest = max((abs(tie.relevance) for tie in ties), default=1.0)
-    digits = decimals(largest)
     return tuple(
         TieRow(
             tie.first,
