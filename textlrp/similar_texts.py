@@ -117,12 +117,12 @@ class Similarity:
 
         The words are in alphabetical order.
         """
-        words, positions, spans = zip(*(_words_of(*side) for side in zip(self.tokens, self.status, strict=True)))
-        summed = np.zeros((len(words[0]), self.matrix.shape[1]), dtype=self.matrix.dtype)
-        np.add.at(summed, positions[0][positions[0] >= 0], self.matrix[positions[0] >= 0])
-        relevance = np.zeros((len(words[0]), len(words[1])), dtype=self.matrix.dtype)
-        np.add.at(relevance.T, positions[1][positions[1] >= 0], summed.T[positions[1] >= 0])
-        return WordPairs(words[0], words[1], relevance, spans[0], spans[1])
+        first, second = (_distinct_words(*side) for side in zip(self.tokens, self.status, strict=True))
+        summed = np.zeros((len(first.words), self.matrix.shape[1]), dtype=self.matrix.dtype)
+        np.add.at(summed, first.word_of[first.read], self.matrix[first.read])
+        relevance = np.zeros((len(first.words), len(second.words)), dtype=self.matrix.dtype)
+        np.add.at(relevance.T, second.word_of[second.read], summed.T[second.read])
+        return WordPairs(first.words, second.words, relevance, first.spans, second.spans)
 
     def ties(self, n: int = 10, *, by: Literal["word", "token"] = "word") -> list[Tie]:
         """Return the ``n`` pairs with the largest absolute relevance, the largest first.
@@ -137,8 +137,8 @@ class Similarity:
         if by == "word":
             pairs = self.pairs()
         elif by == "token":
-            names, spans = zip(*((tuple(each), _token_spans(each)) for each in self.tokens))
-            pairs = WordPairs(names[0], names[1], self.matrix, spans[0], spans[1])
+            one, other = self.tokens
+            pairs = WordPairs(tuple(one), tuple(other), self.matrix, _token_spans(one), _token_spans(other))
         else:
             raise OptionError(
                 must_be("by", "'word' or 'token'", by, "Pass by='token' to rank each pair of occurrences.")
@@ -200,25 +200,33 @@ class Similarity:
         return f"<Similarity of {names}: {self.measure} {self.score:.4g}; {top or 'no pairs'}; {self.rule}>"
 
 
-def _words_of(
-    tokens: Tokens, status: NDArray[np.uint8]
-) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[Spans, ...]]:
-    """The distinct words that the model reads, the index of each token's word (T,) or -1, and the offsets."""
-    forms, word_of = tokens.words()
-    read = np.unique(word_of[status == Status.READ])
+class _DistinctWords(NamedTuple):
+    """The distinct words of a text that the model reads, and the offsets of their occurrences.
+
+    ``word_of`` (T,) is the index of each token's word; ``read`` (T,) is whether the model reads that word.
+    """
+
+    words: tuple[str, ...]
+    spans: tuple[Spans, ...]
+    word_of: NDArray[np.int64]
+    read: NDArray[np.bool_]
+
+
+def _distinct_words(tokens: Tokens, status: NDArray[np.uint8]) -> _DistinctWords:
+    forms, form_of = tokens.words()
     places: dict[str, list[int]] = {}
-    for word in read.tolist():
-        places.setdefault(forms[word], []).append(word)
-    names = sorted(places)
-    index_of = np.full(len(forms) + 1, -1, dtype=np.int64)
-    for index, name in enumerate(names):
-        index_of[places[name]] = index
-    starts = tokens.spans[np.searchsorted(word_of, np.arange(len(forms)), "left"), 0].tolist() if len(tokens) else []
-    ends = (
-        tokens.spans[np.searchsorted(word_of, np.arange(len(forms)), "right") - 1, 1].tolist() if len(tokens) else []
-    )
-    spans = tuple(tuple((starts[word], ends[word]) for word in places[name]) for name in names)
-    return tuple(names), index_of[word_of], spans
+    for form in np.unique(form_of[status == Status.READ]).tolist():
+        places.setdefault(forms[form], []).append(form)
+    words = tuple(sorted(places))
+    index_of = np.full(len(forms), -1, dtype=np.int64)
+    for index, word in enumerate(words):
+        index_of[places[word]] = index
+    word_of = index_of[form_of]
+    every = np.arange(len(forms))
+    firsts, lasts = np.searchsorted(form_of, every, "left"), np.searchsorted(form_of, every, "right") - 1
+    bounds = list(zip(tokens.spans[firsts, 0].tolist(), tokens.spans[lasts, 1].tolist(), strict=True))
+    spans = tuple(tuple(bounds[form] for form in places[word]) for word in words)
+    return _DistinctWords(words, spans, word_of, word_of >= 0)
 
 
 def _token_spans(tokens: Tokens) -> tuple[Spans, ...]:

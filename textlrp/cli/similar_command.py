@@ -29,7 +29,7 @@ from textlrp.cli.shared_options import (
     TrainedModelArgument,
     TrustPickleOption,
 )
-from textlrp.errors import OptionError
+from textlrp.errors import OptionError, must_be
 
 
 def cli_similar(
@@ -127,6 +127,4 @@ def _check_texts(source: str | None, text: str | None, other: str | None) -> Non
     if source is not None and other is not None:
         raise OptionError(f"CORPUS and --and must not be given together; got CORPUS {source!r}. Remove one of them.")
     if source == "-":
-        raise OptionError(
-            "CORPUS must be a file, a folder, 20newsgroups or sample; got '-'. Pass the path of a file."
-        )
+        raise OptionError(must_be("CORPUS", "a file, a folder, 20newsgroups or sample", source, "Pass a path."))

@@ -98,8 +98,8 @@ TERMS: dict[str, str] = {
     "deviation over documents. 0.2 is small, 0.5 medium, 0.8 large.",
     "cosine similarity, dot product": "The dot product of the embeddings of two texts; for the cosine it is divided "
     "by their lengths. An embedding is what the last layer of the model reads.",
-    "pair of words": "One word of each text. The relevance of all pairs and what is absorbed sum to the similarity of "
-    "the two texts (BiLRP).",
+    "pair of words": "One word of each text. The relevance of all pairs and what is absorbed sum to the similarity "
+    "of the two texts (BiLRP).",
 }
 """Term -> its definition: one line of plain text."""
 

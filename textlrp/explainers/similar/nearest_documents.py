@@ -65,13 +65,13 @@ def nearest(
     ``normalize=True`` ranks by the cosine; the dot product prefers long documents. Documents with the same
     similarity are in the order of the corpus. ``corpus`` may be an iterator: it is read once, in blocks, and only
     ``k`` documents are kept. All options and errors are those of :func:`textlrp.similarity`; in addition, ``k`` below
-    1 raises :class:`OptionError`.
+    1 raises :class:`OptionError`, and a corpus that is not a list or an iterator of texts :class:`DataError`.
     """
     comparable = as_comparable(model)
     if not (is_whole(k) and k >= 1):
         raise OptionError(must_be("k", "the number of documents to find, 1 or more", k, "Pass k=5."))
     composite = checked_composite(rule, normalize, dtype)
-    query = as_named(text)
+    query = as_named(text, "text")
     known = feature_relevance(comparable, comparable.encode([query]), composite, dtype=dtype)
     best: list[tuple[float, int, Document]] = []
     documents = (as_document(each, row) for row, each in enumerate(check_container(corpus)))

@@ -25,7 +25,6 @@ from textlrp.explainers.similar.feature_relevance import (
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
-from textlrp.models.options import check_text
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import UNNAMED, Document
 from textlrp.similar_texts import Similarity
@@ -65,7 +64,7 @@ def similarity(
     """
     comparable = as_comparable(model)
     composite = checked_composite(rule, normalize, dtype)
-    documents = [as_named(text) for text in (a, b)]
+    documents = [as_named(text, name) for name, text in (("a", a), ("b", b))]
     return similarity_of(comparable, documents, composite, normalize=normalize, dtype=dtype)
 
 
@@ -79,10 +78,13 @@ def checked_composite(rule: str | Rule | Composite | None, normalize: bool, dtyp
     return as_composite("epsilon" if rule is None else rule)
 
 
-def as_named(text: Any) -> Document:
+def as_named(text: Any, parameter: str) -> Document:
     """Return a text as a document; raise :class:`OptionError` if it is neither a string nor a Document."""
-    checked = check_text(text, 0)
-    return checked if isinstance(checked, Document) else Document(UNNAMED, checked)
+    if isinstance(text, Document):
+        return text
+    if not isinstance(text, str):
+        raise OptionError(must_be(parameter, "a string or a Document", text, "Pass one text."))
+    return Document(UNNAMED, text)
 
 
 def similarity_of(

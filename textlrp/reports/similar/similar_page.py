@@ -1,6 +1,6 @@
 """Why texts are similar as HTML: a page of one or several pairs of texts, or a notebook cell.
 
-Neither needs a script or the network. The curves between words are drawn by :mod:`textlrp.reports.similar.tie_curves`.
+Neither needs a script or the network. :mod:`textlrp.reports.similar.tie_curves` draws the curves between words.
 """
 
 from __future__ import annotations
