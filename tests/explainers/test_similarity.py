@@ -237,9 +237,7 @@ def test_rules_apply_as_in_explain() -> None:
 
 def test_other_models_and_options_are_refused() -> None:
     model: Any = fitted("svm")
-    with pytest.raises(
-        ModelError, match=r"^similarity is available for a BagOfWords.* got a float\."
-    ):
+    with pytest.raises(ModelError, match=r"^similarity is available for a BagOfWords.* got a float\."):
         similarity(1.5, "a", "b")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"^dtype must be 'float32' or 'float64'; got 'float16'\."):
         similarity(model, "a", "b", dtype="float16")
@@ -247,7 +245,7 @@ def test_other_models_and_options_are_refused() -> None:
         similarity(model, "a", "b", normalize="yes")  # type: ignore[arg-type]
     with pytest.raises(RuleError, match="no rule is called"):
         similarity(model, "a", "b", rule="no such rule")
-    with pytest.raises(OptionError, match="^a must be a string or a Document; got"):
+    with pytest.raises(OptionError, match=r"^a must be a string or a Document; got"):
         similarity(model, ["a"], "b")  # type: ignore[arg-type]
 
 
