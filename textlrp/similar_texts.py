@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textlrp.errors import OptionError, must_be
 from textlrp.records import Status, Tokens
 
-Spans = tuple[tuple[int, int], ...]
+TextSpans = tuple[tuple[int, int], ...]
 """Character offsets (start, end) in the order of the text."""
 
 
@@ -30,8 +30,8 @@ class Tie(NamedTuple):
     first: str
     second: str
     relevance: float
-    first_spans: Spans
-    second_spans: Spans
+    first_spans: TextSpans
+    second_spans: TextSpans
 
 
 class WordPairs(NamedTuple):
@@ -43,8 +43,8 @@ class WordPairs(NamedTuple):
     first: tuple[str, ...]
     second: tuple[str, ...]
     relevance: NDArray[np.floating[Any]]
-    first_spans: tuple[Spans, ...]
-    second_spans: tuple[Spans, ...]
+    first_spans: tuple[TextSpans, ...]
+    second_spans: tuple[TextSpans, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +148,7 @@ class Similarity:
                 pairs.first[row], pairs.second[column], float(pairs.relevance[row, column]),
                 pairs.first_spans[row], pairs.second_spans[column],
             )
-            for row, column in _largest(pairs.relevance, int(n))
+            for row, column in _largest_pairs(pairs.relevance, int(n))
         ]  # fmt: skip
 
     # ---- conversions (their late imports are exceptions of the import contract)
@@ -207,7 +207,7 @@ class _DistinctWords(NamedTuple):
     """
 
     words: tuple[str, ...]
-    spans: tuple[Spans, ...]
+    spans: tuple[TextSpans, ...]
     word_of: NDArray[np.int64]
     read: NDArray[np.bool_]
 
@@ -229,11 +229,11 @@ def _distinct_words(tokens: Tokens, status: NDArray[np.uint8]) -> _DistinctWords
     return _DistinctWords(words, spans, word_of, word_of >= 0)
 
 
-def _token_spans(tokens: Tokens) -> tuple[Spans, ...]:
+def _token_spans(tokens: Tokens) -> tuple[TextSpans, ...]:
     return tuple(((start, end),) for start, end in tokens.spans.tolist())
 
 
-def _largest(values: NDArray[np.floating[Any]], n: int) -> list[tuple[int, int]]:
+def _largest_pairs(values: NDArray[np.floating[Any]], n: int) -> list[tuple[int, int]]:
     """The positions of the ``n`` largest absolute values that are not 0, the largest first."""
     sizes = np.abs(values).ravel()
     n = min(n, int(np.count_nonzero(sizes)))

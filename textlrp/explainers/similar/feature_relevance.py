@@ -80,7 +80,7 @@ def feature_relevance(
         trace = model.trace(batch, dtype=dtype)
         rules = _rules_of(trace, composite)
         if isinstance(model, BagOfWordsClassifier):
-            return _of_features(trace, np.asarray(model.tfidf_values(batch).indices), length)
+            return _of_ngrams(trace, np.asarray(model.tfidf_values(batch).indices), length)
         if isinstance(model, BagOfEmbeddingsClassifier):
             return _of_bag(trace, rules, length)
         return (_of_winners if model.pooling == "max" else _of_all_windows)(trace, rules, batch, length)
@@ -102,7 +102,7 @@ def embedding_of(trace: Trace) -> Tensor:
 # ---- a bag of words: a feature is shared equally among its occurrences
 
 
-def _of_features(trace: Trace, columns: IntArray, length: int) -> FeatureRelevance:
+def _of_ngrams(trace: Trace, columns: IntArray, length: int) -> FeatureRelevance:
     route, last = trace.steps
     assert isinstance(route, Routing)
     assert isinstance(route.move, FeaturesToWords)
@@ -140,7 +140,7 @@ def _of_bag(trace: Trace, rules: Mapping[str, Rule], length: int) -> FeatureRele
 def _of_winners(trace: Trace, rules: Mapping[str, Rule], batch: Batch, length: int) -> FeatureRelevance:
     """Max pooling: the relevance of a filter is in the one window that it chose."""
     row, column, share, ledger = [], [], [], _FilterLedger()
-    for first, step, values in _convolutions(trace):
+    for first, step, values in _convolution_steps(trace):
         assert isinstance(step.map, WinningWindows)
         shares = rules[step.name].shares(step)
         parts = (step.map.contributions(part) * factor[..., None] for part, factor in shares.flows)
@@ -170,7 +170,7 @@ def _of_all_windows(trace: Trace, rules: Mapping[str, Rule], batch: Batch, lengt
     on_words, ledger = [], _FilterLedger()
     lookup = trace.steps[0]
     assert isinstance(lookup, Lookup)
-    for first, step, values in _convolutions(trace):
+    for first, step, values in _convolution_steps(trace):
         assert isinstance(step.map, WordWindows)
         mean = next(each for each in trace.steps if each.name == step.name.replace("conv", "mean"))
         assert isinstance(mean, Linear)
@@ -198,7 +198,7 @@ def _words_of_windows(map: WordWindows, of_windows: Tensor, flows: tuple[Flow, .
     return found
 
 
-def _convolutions(trace: Trace) -> Iterator[tuple[int, Linear, Tensor]]:
+def _convolution_steps(trace: Trace) -> Iterator[tuple[int, Linear, Tensor]]:
     """The convolutions of a CNN, each with the index of its first filter and its part of the embedding (1, F)."""
     embedding, first = embedding_of(trace), 0
     for step in trace.steps:

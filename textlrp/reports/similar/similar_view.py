@@ -13,9 +13,9 @@ from textlrp.reports.balance import CAUSES, Fact, cause_name
 from textlrp.reports.marks import REASONS, TextRun, runs
 from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.rendering import today
-from textlrp.reports.similar.tie_curves import Drawing, drawing_of
+from textlrp.reports.similar.tie_curves import TieDrawing, drawing_of
 from textlrp.reports.view_titles import document_title, snippet
-from textlrp.similar_texts import Similarity, Spans, Tie
+from textlrp.similar_texts import Similarity, TextSpans, Tie
 
 SHOWN_TIES = 12
 """Pairs of words that the page draws and lists."""
@@ -54,7 +54,7 @@ class SimilarView:
     score: str
     sides: tuple[TextSide, TextSide]
     ties: tuple[TieRow, ...]
-    drawing: Drawing
+    drawing: TieDrawing
     covered: str
     parts: tuple[Fact, ...]
     notes: tuple[str, ...]
@@ -86,7 +86,7 @@ def similar_view(found: Similarity) -> SimilarView:
 def _text_side(found: Similarity, side: int, ties: list[Tie]) -> TextSide:
     alone = explanation_of_side(found, side)
     largest = float(np.abs(alone.relevance).max(initial=0.0))
-    marked = runs(alone, [0], _tie_classes(alone, [tie[3 + side] for tie in ties]))
+    marked = runs(alone, [0], _tie_classes(alone, [(tie.first_spans, tie.second_spans)[side] for tie in ties]))
     present = {run.status for run in marked}
     return TextSide(
         title=document_title(alone),
@@ -98,7 +98,7 @@ def _text_side(found: Similarity, side: int, ties: list[Tie]) -> TextSide:
 
 
 def explanation_of_side(found: Similarity, side: int) -> Explanation:
-    """Return one text with the relevance of its words for the similarity, summed over the words of the other text."""
+    """Return one text with the relevance of each word to the similarity, summed over the words of the other text."""
     tokens = found.tokens[side]
     return Explanation(
         document_id=found.document_ids[side],
@@ -113,7 +113,7 @@ def explanation_of_side(found: Similarity, side: int) -> Explanation:
     )
 
 
-def _tie_classes(alone: Explanation, spans_of_ties: list[Spans]) -> dict[int, str]:
+def _tie_classes(alone: Explanation, spans_of_ties: list[TextSpans]) -> dict[int, str]:
     """The style classes of the tokens that belong to ties: ``t0`` of the strongest, and so on."""
     ends, classes = alone.tokens.spans[:, 1], dict[int, list[str]]()
     for tie, spans in enumerate(spans_of_ties):

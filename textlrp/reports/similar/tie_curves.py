@@ -33,7 +33,7 @@ class Curve(NamedTuple):
     negative: bool
 
 
-class Drawing(NamedTuple):
+class TieDrawing(NamedTuple):
     """The words of the two texts in their order on the page, the ``rows`` of the longer list, and the curves."""
 
     first: tuple[ListedWord, ...]
@@ -47,7 +47,7 @@ class Drawing(NamedTuple):
         return self.rows * ROW
 
 
-def drawing_of(ties: Sequence[Tie]) -> Drawing:
+def drawing_of(ties: Sequence[Tie]) -> TieDrawing:
     """Arrange ties, the strongest first.
 
     The words of the first text are in the order of their strongest tie. Each word of the second text is as close as
@@ -65,7 +65,9 @@ def drawing_of(ties: Sequence[Tie]) -> Drawing:
     curves = tuple(
         Curve(
             number,
-            _path(_middle(rank[tie.first], len(first), rows), _middle(second.index(tie.second), len(second), rows)),
+            _curve_path(
+                _middle(rank[tie.first], len(first), rows), _middle(second.index(tie.second), len(second), rows)
+            ),
             round(THINNEST + (WIDEST - THINNEST) * abs(tie.relevance) / largest, 2),
             tie.relevance < 0,
         )
@@ -75,7 +77,7 @@ def drawing_of(ties: Sequence[Tie]) -> Drawing:
         tuple(ListedWord(word, tuple(n for n, tie in enumerate(ties) if tie[side] == word)) for word in words)
         for side, words in enumerate((first, second))
     ]
-    return Drawing(listed[0], listed[1], rows, curves)
+    return TieDrawing(listed[0], listed[1], rows, curves)
 
 
 def _middle(position: int, words: int, rows: int) -> float:
@@ -83,5 +85,5 @@ def _middle(position: int, words: int, rows: int) -> float:
     return round(ROW * ((rows - words) / 2 + position + 0.5), 2)
 
 
-def _path(start: float, end: float) -> str:
+def _curve_path(start: float, end: float) -> str:
     return f"M0 {start:g}C50 {start:g} 50 {end:g} 100 {end:g}"
