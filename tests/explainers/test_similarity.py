@@ -8,16 +8,25 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import gap
 from plain_nets import plain_module
 from reference import RECIPES, table_bounds
 from reference_similarity import Features, dimensions_of, filters_of, ngrams_of, pairs_of
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import MaxAbsScaler
 from test_laws import convolutions, features
-from toys import READ, TEXTS, VARIANTS, fitted
+from toys import LABELS, READ, TEXTS, VARIANTS, fitted
 
 import textlrp
 from textlrp import similarity
@@ -261,6 +270,58 @@ def test_subword_vectors_and_characters_satisfy_the_law() -> None:
         assert sum_gap(found) < 1e-6
         assert found.score > 0.5
         assert "unheardof" in {tie.first for tie in found.ties(1000)}
+
+
+# ---- pipelines of scikit-learn
+
+PIPELINES = {
+    "TF-IDF": (TfidfVectorizer(),),
+    "steps": (CountVectorizer(ngram_range=(1, 2)), TfidfTransformer(), SelectKBest(k=60), MaxAbsScaler()),
+    "characters": (TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3)),),
+    "union": (make_union(CountVectorizer(), TfidfVectorizer(analyzer="char", ngram_range=(3, 3))),),
+    "hashes": (HashingVectorizer(n_features=32),),
+}
+
+
+@every("name", PIPELINES)
+def test_a_pipeline_is_compared_by_its_features(name: str) -> None:
+    pipeline = make_pipeline(*map(clone, PIPELINES[name]), LogisticRegression()).fit(TEXTS, LABELS)
+    a, b = "the car and the engine, the rocket moon", "a car! the Engine of the doctor"
+    found = similarity(pipeline, a, b)
+    assert sum_gap(found) < LAW["float64"]
+    first, second = pipeline[:-1].transform([a, b]).toarray()
+    assert found.score == pytest.approx(first @ second)
+    assert found.embedding == "features of the vectorizers"
+    assert gap(found.matrix - similarity(pipeline, b, a).matrix.T, found.matrix, ()) < 1e-15
+    corpus = [*TEXTS, a, b]
+    vectors = pipeline[:-1].transform(corpus).toarray()
+    scores = [first @ each / np.linalg.norm(first) / np.linalg.norm(each) for each in vectors]
+    neighbors = nearest(pipeline, corpus, a, k=4)
+    assert [each.similarity.score for each in neighbors] == pytest.approx(sorted(scores, reverse=True)[:4])
+    assert neighbors[0].position == len(TEXTS)
+
+
+def test_equal_words_are_tied_and_share_their_feature() -> None:
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
+    a, b = "the car and the engine", "car engine the car"
+    found = similarity(pipeline, a, b)
+    names = pipeline[0].get_feature_names_out().tolist()
+    first, second = pipeline[:-1].transform([a, b]).toarray()
+    for tokens, other in product(range(len(found.tokens[0])), range(len(found.tokens[1]))):
+        one, two = found.tokens[0].forms[tokens], found.tokens[1].forms[other]
+        expected = 0.0
+        if one == two and one in names:
+            m = names.index(one)
+            expected = first[m] / found.tokens[0].forms.count(one) * second[m] / found.tokens[1].forms.count(one)
+        assert found.matrix[tokens, other] == pytest.approx(expected)
+
+
+def test_a_pipeline_that_reads_a_table_is_refused() -> None:
+    table = pd.DataFrame({"text": TEXTS})
+    columns = ColumnTransformer([("words", TfidfVectorizer(), "text")])
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(table, LABELS)
+    with pytest.raises(ModelError, match="a scikit-learn Pipeline that reads texts; got a Pipeline"):
+        similarity(pipeline, TEXTS[0], TEXTS[1])
 
 
 # ---- the value

@@ -22,18 +22,18 @@ from textlrp.cli.shared_options import (
     IdOption,
     LimitOption,
     MaxRowLengthOption,
+    ModelArgument,
     NoHeaderOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
-    TrainedModelArgument,
     TrustPickleOption,
 )
 from textlrp.errors import OptionError, must_be
 
 
 def cli_similar(
-    model: TrainedModelArgument,
+    model: ModelArgument,
     source: Annotated[
         str | None,
         typer.Argument(metavar="CORPUS", help="Texts to search; see INPUT of textlrp explain. Not with --and."),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,22 +23,27 @@ from torch import Tensor
 from textlrp.arrays import Array, IntArray
 from textlrp.errors import ModelError
 from textlrp.lrp.composite import Composite
+from textlrp.lrp.kernels.threads import threads_for
 from textlrp.lrp.maps import WordBag
 from textlrp.lrp.rules import is_plain_share
 from textlrp.lrp.shares import Flow, Part, Rule
 from textlrp.lrp.trace import Trace, layers_of
 from textlrp.lrp.trace_steps import Linear, Lookup, Routing
 from textlrp.lrp.window_maps import WinningWindows, WordWindows
+from textlrp.models.adapt import without_options
 from textlrp.models.boe import BagOfEmbeddingsClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.feature_shares import FeaturesToWords
 from textlrp.text.batches import Batch
 
-Comparable = BagOfWordsClassifier | BagOfEmbeddingsClassifier | CNNClassifier
-"""The models whose texts can be compared."""
+if TYPE_CHECKING:
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
 
-EMBEDDINGS = {"svm": "TF-IDF features", "boe": "TF-IDF-weighted sum of word vectors", "cnn": "pooled filters"}
+    Comparable = BagOfWordsClassifier | BagOfEmbeddingsClassifier | CNNClassifier | PipelineModel
+    """The models whose texts can be compared."""
+
+_EMBEDDINGS = {"svm": "TF-IDF features", "boe": "TF-IDF-weighted sum of word vectors", "cnn": "pooled filters"}
 """What the embedding of a text consists of, by kind of model."""
 
 
@@ -62,10 +67,23 @@ def as_comparable(model: object) -> Comparable:
     if isinstance(model, (BagOfWordsClassifier, BagOfEmbeddingsClassifier, CNNClassifier)):
         model.check_fitted()
         return model
+    from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
+
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
+
+    found = without_options(model) if isinstance(model, BaseEstimator) else model
+    if isinstance(found, PipelineModel) and not found.inputs.text_columns:
+        return found
     raise ModelError(
-        "similarity is available for a BagOfWordsClassifier, a BagOfEmbeddingsClassifier and a CNNClassifier; got a "
-        f"{type(model).__name__}. Train one of these, or load a bundled model."
+        "similarity is available for a BagOfWordsClassifier, a BagOfEmbeddingsClassifier, a CNNClassifier and a "
+        f"scikit-learn Pipeline that reads texts; got a {type(model).__name__}. Train one of these, or load a "
+        "bundled model."
     )
+
+
+def embedding_name(model: Comparable) -> str:
+    """Return what the embedding of a text consists of, in words."""
+    return _EMBEDDINGS.get(getattr(model, "kind", ""), "features of the vectorizers")
 
 
 def feature_relevance(
@@ -76,20 +94,31 @@ def feature_relevance(
     ``composite`` gives the rule of each layer before the embedding. Raises :class:`RuleError` if it does not fit.
     """
     length = int(batch.lengths[0])
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), threads_for(1, length):
         trace = model.trace(batch, dtype=dtype)
         rules = _rules_of(trace, composite)
         if isinstance(model, BagOfWordsClassifier):
-            return _of_ngrams(trace, np.asarray(model.tfidf_values(batch).indices), length)
+            return _of_ngrams(trace, np.asarray(sparse_features(model, batch).indices), length)
         if isinstance(model, BagOfEmbeddingsClassifier):
             return _of_bag(trace, rules, length)
-        return (_of_winners if model.pooling == "max" else _of_all_windows)(trace, rules, batch, length)
+        if isinstance(model, CNNClassifier):
+            return (_of_winners if model.pooling == "max" else _of_all_windows)(trace, rules, batch, length)
+        return _of_vectorizers(model, batch, dtype or model.dtype, length)
 
 
 def _rules_of(trace: Trace, composite: Composite) -> dict[str, Rule]:
     layers = [layer for layer in layers_of(trace) if layer is not None]
     composite.check(layers)
     return {layer.name: composite.rule_for(layer) for layer in layers}
+
+
+def sparse_features(model: Comparable, batch: Batch) -> Any:
+    """Return the features (N, J), CSR, of the texts of a batch, for a bag of words or a pipeline."""
+    if isinstance(model, BagOfWordsClassifier):
+        return model.tfidf_values(batch)
+    from textlrp.models.pipeline.pipeline_inputs import checked_batch  # imported late, as scikit-learn is
+
+    return checked_batch(batch).features
 
 
 def embedding_of(trace: Trace) -> Tensor:
@@ -99,7 +128,7 @@ def embedding_of(trace: Trace) -> Tensor:
     return found
 
 
-# ---- a bag of words: a feature is shared equally among its occurrences
+# ---- sparse features: a feature is shared equally among its occurrences
 
 
 def _of_ngrams(trace: Trace, columns: IntArray, length: int) -> FeatureRelevance:
@@ -113,6 +142,16 @@ def _of_ngrams(trace: Trace, columns: IntArray, length: int) -> FeatureRelevance
     relevance = shares.astype(values.dtype).multiply(values).tocsr()
     relevance.sort_indices()
     return FeatureRelevance(values, columns, relevance, {})
+
+
+def _of_vectorizers(model: PipelineModel, batch: Batch, dtype: str, length: int) -> FeatureRelevance:
+    """A pipeline of scikit-learn: its features before steps that mix them, such as a singular value decomposition."""
+    row = sparse_features(model, batch)[[0]].astype(dtype)
+    shares = model.inputs.shares(batch)[0]  # type: ignore[arg-type].astype(dtype)  # (E, L + 1): the last column belongs to no word
+    relevance = shares[:, :length].T.multiply(row.data).tocsr()
+    relevance.sort_indices()
+    ignored = row.data * shares[:, length:].toarray().sum(axis=1)
+    return FeatureRelevance(row.data, row.indices, relevance, {("ngrams", "ignored"): ignored})
 
 
 # ---- a bag of embeddings: a feature is a dimension of the word vectors

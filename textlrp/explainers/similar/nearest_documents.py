@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from heapq import heappush, heapreplace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from textlrp.arrays import Array
 from textlrp.errors import OptionError, must_be
 from textlrp.explainers.blocks import batches_of_block
 from textlrp.explainers.similar.feature_relevance import (
-    Comparable,
     FeatureRelevance,
     as_comparable,
     embedding_of,
     feature_relevance,
+    sparse_features,
 )
 from textlrp.explainers.similar.two_texts import as_named, checked_composite, embedding_length, similarity_of
 from textlrp.explainers.streams import BLOCK, as_document
@@ -31,12 +31,16 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.threads import threads_for
 from textlrp.lrp.shares import Rule
 from textlrp.models.abilities import batch_limits
-from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.options import check_container, is_whole
 from textlrp.models.tapes import Tracer, tracer
 from textlrp.records import Document
 from textlrp.similar_texts import Similarity
 from textlrp.text.batches import Batch
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from textlrp.explainers.similar.feature_relevance import Comparable
 
 
 class Neighbor(NamedTuple):
@@ -51,7 +55,7 @@ class Neighbor(NamedTuple):
 
 
 def nearest(
-    model: Comparable,
+    model: Comparable | Pipeline,
     corpus: Iterable[str | Document],
     text: str | Document,
     *,
@@ -114,9 +118,8 @@ def _scores(
 
 def _products(model: Comparable, trace: Tracer, batch: Batch, query: FeatureRelevance) -> tuple[Array, Array]:
     """The dot products (N,) of embeddings with the query, and with themselves, in float64."""
-    if isinstance(model, BagOfWordsClassifier):
-        features: Any = model.tfidf_values(batch).astype(np.float64)
-        assert query.columns is not None
+    if query.columns is not None:
+        features = sparse_features(model, batch).astype(np.float64)
         of_query = np.zeros(features.shape[1])
         of_query[query.columns] = query.values
         return features @ of_query, np.asarray(features.power(2).sum(axis=1)).reshape(-1)

@@ -9,17 +9,16 @@ Letters: L words that the model reads, T tokens, M features of an embedding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError, must_be
 from textlrp.explainers.similar.feature_relevance import (
-    EMBEDDINGS,
-    Comparable,
     FeatureRelevance,
     as_comparable,
+    embedding_name,
     feature_relevance,
 )
 from textlrp.lrp.composite import Composite
@@ -30,9 +29,14 @@ from textlrp.records import UNNAMED, Document
 from textlrp.similar_texts import Similarity
 from textlrp.version import __version__
 
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from textlrp.explainers.similar.feature_relevance import Comparable
+
 
 def similarity(
-    model: Comparable,
+    model: Comparable | Pipeline,
     a: str | Document,
     b: str | Document,
     *,
@@ -48,10 +52,11 @@ def similarity(
 
         matrix[i, j] = sum_m R_i(y_m(a)) R_j(y_m(b))
 
-    Then ``matrix.sum() + absorbed == score``. For a bag of words and a bag of embeddings nothing is absorbed.
+    Then ``matrix.sum() + absorbed == score``. For bags of words and of embeddings nothing is absorbed.
 
     - ``model``: a fitted :class:`BagOfWordsClassifier` (y is the TF-IDF features), :class:`BagOfEmbeddingsClassifier`
-      (y is the weighted sum of word vectors) or :class:`CNNClassifier` (y is the pooled filters).
+      (y is the weighted sum of word vectors) or :class:`CNNClassifier` (y is the pooled filters), or a fitted
+      scikit-learn Pipeline of text vectorizers and a classifier (y is the features of the vectorizers).
     - ``rule``: as in :func:`textlrp.explain`; it applies to the layers before the embedding.
     - ``normalize``: divide by the lengths of both embeddings, so that the score is the cosine. The lengths are
       constants for LRP, so that all numbers are only scaled. The similarity with a text of no read word is 0.
@@ -122,7 +127,7 @@ def similarity_of(
         score=score,
         ledger=ledger,
         normalize=bool(normalize),
-        embedding=EMBEDDINGS[model.kind],
+        embedding=embedding_name(model),
         rule=composite.printed,
         model=model.fingerprint_,
         version=__version__,
