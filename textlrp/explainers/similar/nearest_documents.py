@@ -18,13 +18,8 @@ import torch
 from textlrp.arrays import Array
 from textlrp.errors import OptionError, must_be
 from textlrp.explainers.blocks import batches_of_block
-from textlrp.explainers.similar.feature_relevance import (
-    FeatureRelevance,
-    as_comparable,
-    embedding_of,
-    feature_relevance,
-    sparse_features,
-)
+from textlrp.explainers.similar.embedding_features import FeatureRelevance, embedding_of
+from textlrp.explainers.similar.feature_relevance import as_comparable, feature_relevance, sparse_features
 from textlrp.explainers.similar.two_texts import as_named, checked_composite, embedding_length, similarity_of
 from textlrp.explainers.streams import BLOCK, as_document
 from textlrp.lrp.composite import Composite

@@ -15,12 +15,8 @@ import numpy as np
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError, must_be
-from textlrp.explainers.similar.feature_relevance import (
-    FeatureRelevance,
-    as_comparable,
-    embedding_name,
-    feature_relevance,
-)
+from textlrp.explainers.similar.embedding_features import FeatureRelevance
+from textlrp.explainers.similar.feature_relevance import as_comparable, embedding_name, feature_relevance
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
