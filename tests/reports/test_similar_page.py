@@ -108,6 +108,12 @@ def test_hostile_strings_leave_the_structure_of_the_page_alone() -> None:
         assert Page(similar_page(make_similarity(text, "doctor"))).texts == [text, "doctor"]
 
 
+def test_a_word_of_blanks_is_visible() -> None:
+    found = make_similarity("a b", "c d")
+    blank = replace(found, tokens=tuple(replace(each, forms=(" ", "x")) for each in found.tokens))
+    assert "␣ – x" in Page(similar_page(blank)).said()
+
+
 def test_ignored_words_are_gray() -> None:
     found = make_similarity()
     found.status[0][1] = Status.UNKNOWN

@@ -16,6 +16,7 @@ from textlrp.files.written_file import atomic_file, check_output
 from textlrp.records import Document
 from textlrp.reports.numbers import decimals, number
 from textlrp.reports.similar.similar_page import similar_page
+from textlrp.reports.similar.similar_view import visible_tie
 from textlrp.similar_texts import Tie
 
 LISTED_TIES = 5
@@ -49,7 +50,7 @@ def listed_lines(found: Sequence[Neighbor]) -> Iterator[str]:
     digits = decimals(max(abs(each.similarity.score) for each in found))
     for each in found:
         ties = each.similarity.ties(LISTED_TIES)
-        shown = ", ".join(_tie_text(tie, digits) for tie in ties) or "no pair of words contributes"
+        shown = ", ".join(_tie_text(visible_tie(tie), digits) for tie in ties) or "no pair of words contributes"
         yield f"{number(each.similarity.score, digits)}  {each.document.id}: {shown}"
 
 

@@ -69,7 +69,7 @@ class SimilarView:
 def similar_view(found: Similarity) -> SimilarView:
     """Prepare a similarity for a page."""
     digits = decimals(abs(found.score))
-    ties = [tie for tie in found.ties(SHOWN_TIES) if not is_zero(number(tie.relevance, digits + 1))]
+    ties = [visible_tie(tie) for tie in found.ties(SHOWN_TIES) if not is_zero(number(tie.relevance, digits + 1))]
     return SimilarView(
         measure=found.measure,
         score=number(found.score, digits),
@@ -81,6 +81,12 @@ def similar_view(found: Similarity) -> SimilarView:
         notes=tuple(_similarity_notes(found)),
         facts=_similarity_facts(found),
     )
+
+
+def visible_tie(tie: Tie) -> Tie:
+    """Return a tie with ␣ for a word of blanks, which a model with character n-grams may have."""
+    first, second = (word if word.strip() else "␣" for word in (tie.first, tie.second))
+    return tie._replace(first=first, second=second)
 
 
 def _text_side(found: Similarity, side: int, ties: list[Tie]) -> TextSide:
