@@ -251,7 +251,7 @@ def test_rules_apply_as_in_explain() -> None:
 
 def test_other_models_and_options_are_refused() -> None:
     model: Any = fitted("svm")
-    with pytest.raises(ModelError, match=r"^similarity is available for a BagOfWords.* got a float\."):
+    with pytest.raises(ModelError, match=r"^similarity is available for textlrp's classifiers, .* got a float\."):
         similarity(1.5, "a", "b")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"^dtype must be 'float32' or 'float64'; got 'float16'\."):
         similarity(model, "a", "b", dtype="float16")
@@ -325,7 +325,7 @@ def test_a_pipeline_that_reads_a_table_is_refused() -> None:
     table = pd.DataFrame({"text": TEXTS})
     columns = ColumnTransformer([("words", TfidfVectorizer(), "text")])
     pipeline = make_pipeline(columns, LogisticRegression()).fit(table, LABELS)
-    with pytest.raises(ModelError, match="a scikit-learn Pipeline that reads texts; got a Pipeline"):
+    with pytest.raises(ModelError, match=r"a scikit-learn Pipeline that reads texts.*; got a Pipeline\."):
         similarity(pipeline, TEXTS[0], TEXTS[1])
 
 

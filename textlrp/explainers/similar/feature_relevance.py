@@ -1,8 +1,8 @@
 """The relevance of the words of one text for each feature of its embedding.
 
 The embedding of a text is the input of the last layer of its model: TF-IDF features, a weighted sum of word vectors,
-or pooled filters. LRP propagates each feature by itself to the words (Eberle et al. 2020, section 3). Open this
-module to make another kind of model comparable.
+pooled filters, or a sentence embedding. LRP propagates each feature by itself to the words (Eberle et al. 2020,
+section 3). Open this module to make another kind of model comparable.
 
 Letters: L words that the model reads, M features, F filters, H window width, D embedding dimensions.
 """
@@ -21,6 +21,11 @@ from scipy import sparse
 from textlrp.arrays import Array, IntArray
 from textlrp.errors import ModelError
 from textlrp.explainers.similar.embedding_features import FeatureRelevance, words_and_ignored
+from textlrp.explainers.similar.encoder_features import (
+    SentenceEmbeddings,
+    embeddings_without_head,
+    sentence_embeddings,
+)
 from textlrp.explainers.similar.filter_relevance import windows_relevance, winners_relevance
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.threads import threads_for
@@ -33,13 +38,16 @@ from textlrp.models.adapt import without_options
 from textlrp.models.boe import BagOfEmbeddingsClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
+from textlrp.models.encoders.encoder_classifier import EncoderClassifier
+from textlrp.models.encoders.encoder_model import EncoderModel
+from textlrp.models.encoders.recognized_encoders import is_sentence_transformer
 from textlrp.models.feature_shares import FeaturesToWords
 from textlrp.text.batches import Batch
 
 if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel
 
-    Comparable = BagOfWordsClassifier | BagOfEmbeddingsClassifier | CNNClassifier | PipelineModel
+    Comparable = BagOfWordsClassifier | BagOfEmbeddingsClassifier | CNNClassifier | PipelineModel | SentenceEmbeddings
     """The models whose texts can be compared."""
 
 _EMBEDDINGS = {"svm": "TF-IDF features", "boe": "TF-IDF-weighted sum of word vectors", "cnn": "pooled filters"}
@@ -51,6 +59,21 @@ def as_comparable(model: object) -> Comparable:
     if isinstance(model, (BagOfWordsClassifier, BagOfEmbeddingsClassifier, CNNClassifier)):
         model.check_fitted()
         return model
+    if isinstance(model, (EncoderClassifier, EncoderModel)):
+        return sentence_embeddings(model)
+    if is_sentence_transformer(model):
+        return embeddings_without_head(model)
+    found = _pipeline_of(model)
+    if found is not None:
+        return found
+    raise ModelError(
+        "similarity is available for textlrp's classifiers, for a scikit-learn Pipeline that reads texts, and for a "
+        f"SentenceTransformer; got a {type(model).__name__}. Train one of these, or load a bundled model."
+    )
+
+
+def _pipeline_of(model: object) -> PipelineModel | None:
+    """A pipeline of scikit-learn that reads texts; None for other models."""
     from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel
@@ -58,15 +81,13 @@ def as_comparable(model: object) -> Comparable:
     found = without_options(model) if isinstance(model, BaseEstimator) else model
     if isinstance(found, PipelineModel) and not found.inputs.text_columns:
         return found
-    raise ModelError(
-        "similarity is available for a BagOfWordsClassifier, a BagOfEmbeddingsClassifier, a CNNClassifier and a "
-        f"scikit-learn Pipeline that reads texts; got a {type(model).__name__}. Train one of these, or load a "
-        "bundled model."
-    )
+    return None
 
 
 def embedding_name(model: Comparable) -> str:
     """Return what the embedding of a text consists of, in words."""
+    if isinstance(model, SentenceEmbeddings):
+        return "sentence embedding"
     return _EMBEDDINGS.get(getattr(model, "kind", ""), "features of the vectorizers")
 
 
@@ -78,6 +99,9 @@ def feature_relevance(
     ``composite`` gives the rule of each layer before the embedding. Raises :class:`RuleError` if it does not fit.
     """
     length = int(batch.lengths[0])
+    if isinstance(model, SentenceEmbeddings):
+        with torch.inference_mode(False):
+            return model.relevance(batch, composite, dtype)
     with torch.inference_mode(False), threads_for(1, length):
         trace = model.trace(batch, dtype=dtype)
         rules = _rules_of(trace, composite)

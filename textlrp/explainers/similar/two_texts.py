@@ -52,8 +52,10 @@ def similarity(
 
     - ``model``: a fitted :class:`BagOfWordsClassifier` (y is the TF-IDF features), :class:`BagOfEmbeddingsClassifier`
       (y is the weighted sum of word vectors) or :class:`CNNClassifier` (y is the pooled filters), or a fitted
-      scikit-learn Pipeline of text vectorizers and a classifier (y is the features of the vectorizers).
-    - ``rule``: as in :func:`textlrp.explain`; it applies to the layers before the embedding.
+      scikit-learn Pipeline of text vectorizers and a classifier (y is the features of the vectorizers), or an
+      :class:`EncoderClassifier` or a SentenceTransformer (y is the sentence embedding).
+    - ``rule``: as in :func:`textlrp.explain`; it applies to the layers before the embedding. The default is
+      "epsilon", and "cp-lrp" for sentence encoders.
     - ``normalize``: divide by the lengths of both embeddings, so that the score is the cosine. The lengths are
       constants for LRP, so that all numbers are only scaled. The similarity with a text of no read word is 0.
     - ``dtype``: "float32" or "float64". The default is the model's own.
@@ -64,19 +66,21 @@ def similarity(
     Source: Eberle et al. 2020, arXiv 2003.05431, equation 6.
     """
     comparable = as_comparable(model)
-    composite = checked_composite(rule, normalize, dtype)
+    composite = checked_composite(comparable, rule, normalize, dtype)
     documents = [as_named(text, name) for name, text in (("a", a), ("b", b))]
     return similarity_of(comparable, documents, composite, normalize=normalize, dtype=dtype)
 
 
-def checked_composite(rule: str | Rule | Composite | None, normalize: bool, dtype: str | None) -> Composite:
+def checked_composite(
+    model: Comparable, rule: str | Rule | Composite | None, normalize: bool, dtype: str | None
+) -> Composite:
     """Check the options of :func:`similarity` and return its rule; raises as it does."""
     if dtype is not None and dtype not in TORCH_DTYPES:
         hint = "Leave it out for the model's own."
         raise OptionError(must_be("dtype", "'float32' or 'float64'", dtype, hint))
     if not isinstance(normalize, (bool, np.bool_)):
         raise OptionError(must_be("normalize", "True or False", normalize, "Pass normalize=True for the cosine."))
-    return as_composite("epsilon" if rule is None else rule)
+    return as_composite(getattr(model, "default_rule", "epsilon") if rule is None else rule)
 
 
 def as_named(text: Any, parameter: str) -> Document:
