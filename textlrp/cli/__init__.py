@@ -137,10 +137,10 @@ def _without_help_type() -> Any:
 
 _OPTIONS = (
     "encoding|engine|address|device|top_k|delimiter|label_separator|columns|max_row_length|sheet|split|target|versus"
-    "|rule|start|method|phrases|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample"
+    "|format|rule|start|method|phrases|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample|keep_formulas"
 )
 _PARAMETER = re.compile(rf"\b({_OPTIONS}|text|label|id)=")
-_FLAG = re.compile(r"\b([Pp]ass) (force|skip_bad)=True")
+_FLAG = re.compile(r"\b([Pp]ass) (force|skip_bad|keep_formulas)=True")
 _SUBJECT = re.compile(rf"^({_OPTIONS})(?= must )")
 
 

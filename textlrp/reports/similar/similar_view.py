@@ -92,7 +92,9 @@ def visible_tie(tie: Tie) -> Tie:
 def _text_side(found: Similarity, side: int, ties: list[Tie]) -> TextSide:
     alone = explanation_of_side(found, side)
     largest = float(np.abs(alone.relevance).max(initial=0.0))
-    marked = runs(alone, [0], _tie_classes(alone, [(tie.first_spans, tie.second_spans)[side] for tie in ties]))
+    marked = runs(
+        alone, [0], classes=_tie_classes(alone, [(tie.first_spans, tie.second_spans)[side] for tie in ties])
+    )
     present = {run.status for run in marked}
     return TextSide(
         title=document_title(alone),
