@@ -78,6 +78,8 @@ COMMANDS = {
     "report-folder": Command("report MODEL CORPUS", "out"),
     "comparison": Command("report MODEL CORPUS --against OTHER", "out.html"),
     "evaluate": Command("evaluate MODEL CORPUS --measure ledger --method lrp --min-words 1 --steps 1", "out"),
+    "similar-html": Command("similar MODEL CORPUS --text car", "out.html"),
+    "similar-jsonl": Command("similar MODEL CORPUS --text car", "out.jsonl"),
     "train": Command("train CORPUS --model svm", "out"),
     "demo": Command("demo", "out.html"),
 }

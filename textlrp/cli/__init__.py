@@ -1,5 +1,5 @@
 """The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate |
-shortcuts | serve``.
+shortcuts | similar | serve``.
 
 :func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
 module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
@@ -32,6 +32,7 @@ from textlrp.cli.report_command import cli_report
 from textlrp.cli.rules_command import cli_rules
 from textlrp.cli.serve_command import cli_serve
 from textlrp.cli.shortcuts_command import cli_shortcuts
+from textlrp.cli.similar_command import cli_similar
 from textlrp.cli.terminal import printable
 from textlrp.cli.train_command import cli_train
 from textlrp.cli.words_command import cli_words
@@ -48,6 +49,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "words": cli_words,
     "evaluate": cli_evaluate,
     "shortcuts": cli_shortcuts,
+    "similar": cli_similar,
     "serve": cli_serve,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""

@@ -8,7 +8,8 @@ T tokens, S sentences, W distinct words, K' the rows (targets) that are shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ class TextRun(NamedTuple):
     relevance to mark), else the reason why the model ignores the stretch. ``shares`` are the (row, percent) pairs of
     a marked word, -100 to 100. ``title`` is the tooltip: the relevance or the reason. ``in_training`` is the number
     of training documents that contain the marked word, -1 if unknown. ``word`` are the character offsets (start, end)
-    of the word that the run belongs to, only if each token is a run.
+    of the word that the run belongs to, only if each token is a run. ``classes`` are style classes of a marked word.
     """
 
     text: str
@@ -63,6 +64,7 @@ class TextRun(NamedTuple):
     title: str
     in_training: int = -1
     word: tuple[int, int] | None = None
+    classes: str = ""
 
     @property
     def strong(self) -> bool:
@@ -89,19 +91,27 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
     return values
 
 
-def runs(explanation: Explanation, rows: Sequence[int], *, each_token: bool = False) -> list[TextRun]:
+def runs(
+    explanation: Explanation,
+    rows: Sequence[int],
+    *,
+    each_token: bool = False,
+    classes: Mapping[int, str] = MappingProxyType({}),
+) -> list[TextRun]:
     """Cut the text of the document into runs, in order; the time is linear in the length of the text.
 
     With ``each_token`` each token is a run by itself, marked or not, and has the offsets of its word.
 
     A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a whole percent. The
-    title of a marked word is its relevance if there is one row; with several rows it is empty.
+    title of a marked word is its relevance if there is one row; with several rows it is empty. The tokens in
+    ``classes`` are marked in any case, and get these style classes.
     """
     values = shown_relevance(explanation, rows)
     largest = float(np.abs(values).max(initial=0.0))
     percents = np.rint(100.0 * (values / (largest or 1.0))).astype(np.int16)
     kinds = explanation.status.astype(np.uint8)
     kinds[(np.abs(percents) >= MARKED_FROM).any(axis=0)] = _MARKED
+    kinds[list(classes)] = _MARKED
     words = _word_ranges(explanation) if each_token else None
 
     text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
@@ -118,8 +128,8 @@ def runs(explanation: Explanation, rows: Sequence[int], *, each_token: bool = Fa
             column = percents[:, first].tolist()
             shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= MARKED_FROM)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
-            known = int(explanation.counts[first])
-            found.append(TextRun(text[start:end], Status.READ, shares, title, known, word))
+            known, style = int(explanation.counts[first]), classes.get(first, "")
+            found.append(TextRun(text[start:end], Status.READ, shares, title, known, word, style))
         else:
             found.append(TextRun(text[start:end], Status(kind), (), REASONS[Status(kind)], word=word))
         position = end

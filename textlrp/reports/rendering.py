@@ -111,7 +111,8 @@ def _run_html(run: TextRun) -> str:
         return text
     if run.status == Status.READ:
         style = ";".join(f"--{row}:{share}" for row, share in run.shares)
-        mark = f' class="m"{word} style="{style}"' if style else word
+        names = " ".join(["m"] * bool(style) + [escape(run.classes)] * bool(run.classes))
+        mark = (f' class="{names}"' if names else "") + word + (f' style="{style}"' if style else "")
         value = f' data-v="{escape(run.title)}"' if run.title else ""
         known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
         # on the live page a script makes all words reachable by the arrow keys

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from textlrp.errors import must_be
@@ -83,6 +84,15 @@ def with_token(app: ASGIApp, token: str | None) -> ASGIApp:
         await app(scope, receive, send)
 
     return checked
+
+
+def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Let the pages of some origins use the API; without ``origins`` browsers refuse it to all other pages."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["Authorization", "Content-Type"]
+    )
 
 
 def observed(app: ASGIApp, metrics: ServiceMetrics) -> ASGIApp:

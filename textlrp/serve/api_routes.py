@@ -22,6 +22,7 @@ from textlrp.serve.openapi_document import ALWAYS, WITH_BODY, body_of, error_res
 from textlrp.serve.problems import RequestProblem, busy
 from textlrp.serve.request_bodies import ExplainBody, PredictBody, example_explain
 from textlrp.serve.request_checks import JSON, RequestRules, parse_body, prefers_html
+from textlrp.serve.serve_options import ServeOptions
 from textlrp.serve.service_metrics import ServiceMetrics
 
 Responses = dict[int | str, dict[str, Any]]
@@ -53,16 +54,21 @@ async def _disconnect(receive: Receive) -> None:
         await asyncio.sleep(0)
 
 
+def notes_of(job: Job, options: ServeOptions) -> dict[str, Any]:
+    """Return what the log tells of a job."""
+    notes: dict[str, Any] = {"model": job.key.model.name, "texts": len(job.documents)}
+    if options.log_texts:
+        notes["content"] = [document.text for document in job.documents]
+    return notes
+
+
 def text_routes(rules: RequestRules, batches: MicroBatches) -> APIRouter:
     """Return ``POST /v1/explain`` and ``POST /v1/predict``."""
     router = APIRouter(prefix="/v1", tags=["texts"])
     errors = error_responses(*WITH_BODY)
 
     async def answer(request: Request, job: Job, media_type: str) -> Response:
-        notes = request.scope[NOTES]
-        notes.update(model=job.key.model.name, texts=len(job.documents))
-        if rules.options.log_texts:
-            notes["content"] = [document.text for document in job.documents]
+        request.scope[NOTES].update(notes_of(job, rules.options))
         content = await answer_in_time(batches, job, request.receive, rules.options.timeout)
         return Response(content, media_type=media_type, headers={"Vary": "Accept"})
 

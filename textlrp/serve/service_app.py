@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from textlrp.serve.access import observed, with_host_check, with_token
+from textlrp.serve.access import observed, with_cors, with_host_check, with_token
 from textlrp.serve.admission import Admission
 from textlrp.serve.api_routes import document_route, list_routes, page_routes, probe_routes, text_routes
 from textlrp.serve.batch_work import answers
@@ -59,12 +58,5 @@ def service_app(models: Sequence[ServedModel], options: ServeOptions) -> ASGIApp
     ):
         app.include_router(router)
     app.include_router(document_route(openapi_document(app, rules)))
-    inner = with_token(Admission(app, options, metrics), options.token)
-    if options.cors_origins:
-        inner = CORSMiddleware(
-            inner,
-            allow_origins=options.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-        )
+    inner = with_cors(with_token(Admission(app, options, metrics), options.token), options.cors_origins)
     return observed(with_host_check(inner, options), metrics)
