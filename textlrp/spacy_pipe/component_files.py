@@ -84,5 +84,5 @@ def _save_pipeline(model: Any, path: Path) -> None:
         ) from error
     from textlrp.models.pipeline.pipeline_files import load_pipeline
 
-    dump(model.pipeline, path)
+    dump(model.estimator, path)
     load_pipeline(path)  # raises ModelError now, and not in the program that loads it

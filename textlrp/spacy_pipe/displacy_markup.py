@@ -18,7 +18,7 @@ SUPPORTS, OPPOSES = "supports", "opposes"
 
 
 def displacy_options(*, component: str = COMPONENT, palette: str = "red-blue") -> dict[str, Any]:
-    """Return the ``options`` of ``displacy.render(doc, style="span", options=...)``: the key of the spans, and colors.
+    """Return the ``options`` of ``displacy.render(doc, style="span", options=...)``: key and colors of the spans.
 
     Raises :class:`OptionError` for an unknown palette.
     """

@@ -54,7 +54,7 @@ def relevance_of_tokens(
         )
     if explanation.text != doc.text:
         raise DataError(
-            "doc must have the text that was explained; got a document with another text. Process it again with nlp()."
+            "doc must have the text that was explained; got another text. Process the document again with nlp()."
         )
     return _aligned(doc, explanation, explanation.row(target))
 
@@ -69,7 +69,7 @@ def sentences_by_relevance(
     """
     if not doc.has_annotation("SENT_START"):
         raise DataError(
-            'doc must have sentence boundaries; got none. Add a component that sets them: nlp.add_pipe("sentencizer").'
+            'doc must have sentence boundaries; got none. Add a component that sets them: nlp.add_pipe("sentencizer")'
         )
     return _ranked(doc.sents, relevance_of_tokens(doc, target=target, component=component))
 

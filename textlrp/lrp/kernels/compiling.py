@@ -1,6 +1,6 @@
 """The decorator of all compiled loops, which caches machine code in the user's cache folder.
 
-Open this module if the compiled code must be stored elsewhere, or not at all, or for what happens in a forked process.
+Open this module if the compiled code must be stored elsewhere or not at all, and for loops in forked processes.
 """
 
 from __future__ import annotations
