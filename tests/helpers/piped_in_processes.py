@@ -13,7 +13,7 @@ if __name__ == "__main__":
     texts = textlrp.load_sample_posts("test").texts[:30]
     nlp = spacy.blank("en")
     nlp.add_pipe("textlrp", config={"model": "20newsgroups-cnn"})
-    alone = list(nlp.pipe(texts))  # starts threads in this process before it forks
+    alone = list(nlp.pipe(texts, batch_size=8))  # starts threads in this process before it forks
     piped = list(nlp.pipe(texts, n_process=2, batch_size=8))
     pairs = list(zip(alone, piped, strict=True))
     same = [one._.explanation.to_json() == other._.explanation.to_json() for one, other in pairs]

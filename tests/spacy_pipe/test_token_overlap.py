@@ -58,14 +58,14 @@ def test_shares_equal_exact_arithmetic_and_keep_the_sum(case: tuple[list[float],
     values, spans, others = case
     ranges = np.array(others)
     shared = shared_relevance(
-        np.array([values], dtype=np.float32),
+        np.array(values, dtype=np.float32),
         np.array(spans, dtype=np.int32).reshape(-1, 2),
         ranges[:, 0],
         ranges[:, 1] - ranges[:, 0],
     )
     scale = sum(map(abs, values)) or 1.0
     expected = by_character(values, spans, others)
-    assert np.abs(shared[0] - np.array(expected, dtype=np.float64)).max() <= 1e-14 * scale
+    assert np.abs(shared - np.array(expected, dtype=np.float64)).max() <= 1e-14 * scale
     assert abs(shared.sum() - sum(map(Fraction, values))) <= 1e-13 * scale
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import srsly
+import srsly  # type: ignore[import-untyped]
 
 from textlrp.errors import MissingExtraError, ModelError
 from textlrp.models.base import TextClassifier

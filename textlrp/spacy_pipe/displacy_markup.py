@@ -46,7 +46,13 @@ def displacy_spans(
         color = shades.supports if value > 0 else shades.opposes
         colors[label] = mixed(color, shades.paper, round(100 * abs(value) / largest))
         spans.append({"start_token": position, "end_token": position + 1, "label": label})
-    data = {"text": doc.text, "tokens": [token.text for token in doc], "spans": spans, "settings": {}, "title": None}
+    data: dict[str, Any] = {
+        "text": doc.text,
+        "tokens": [token.text for token in doc],
+        "spans": spans,
+        "settings": {},
+        "title": None,
+    }
     return data, {"colors": colors}
 
 

@@ -148,7 +148,7 @@ class TextlrpComponent:
         If a batch has a document that cannot be explained, its documents are explained one by one, and the error
         handler of spaCy gets the document.
         """
-        for batch in minibatch(stream, batch_size):
+        for batch in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
             try:
                 self._explain(batch)
             except TextlrpError:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import srsly
+import srsly  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc, Span, Token
@@ -56,7 +56,7 @@ def relevance_of_tokens(
         raise DataError(
             "doc must have the text that was explained; got another text. Process the document again with nlp()."
         )
-    return _aligned(doc, explanation, explanation.row(target))
+    return _aligned(explanation, explanation.row(target), *_token_ranges(doc))
 
 
 def sentences_by_relevance(
@@ -95,9 +95,7 @@ def _ranked(spans: Iterable[Span], relevance: NDArray[np.float64]) -> list[SpanR
 def store_explanation(doc: Doc, component: str, explanation: Explanation) -> NDArray[np.float64]:
     """Store an explanation in ``doc.user_data``, and return the relevance (S,) of the tokens for its main target."""
     starts, lengths = _token_ranges(doc)
-    relevance = shared_relevance(
-        explanation.relevance[[explanation.row()]], explanation.tokens.spans, starts, lengths
-    )[0]
+    relevance = _aligned(explanation, explanation.row(), starts, lengths)
     doc.user_data[_key(component)] = {
         "explanation": explanation, "relevance": relevance, "starts": starts, "lengths": lengths,
     }  # fmt: skip
@@ -124,8 +122,10 @@ def _token_ranges(doc: Doc) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return starts, lengths
 
 
-def _aligned(doc: Doc, explanation: Explanation, row: int) -> NDArray[np.float64]:
-    return shared_relevance(explanation.relevance[[row]], explanation.tokens.spans, *_token_ranges(doc))[0]
+def _aligned(
+    explanation: Explanation, row: int, starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    return shared_relevance(explanation.relevance[row], explanation.tokens.spans, starts, lengths)
 
 
 def _current(doc: Doc, component: str, tokens: Iterable[Token]) -> NDArray[np.float64] | None:

@@ -1,6 +1,6 @@
 """Distribute the relevance of textlrp's tokens over the tokens of another tokenizer, so that the sum stays the same.
 
-T tokens of textlrp, S tokens of the other tokenizer, K rows (targets).
+T tokens of textlrp, S tokens of the other tokenizer.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ def shared_relevance(
     starts: Integers,
     lengths: Integers,
 ) -> NDArray[np.float64]:
-    """Return the relevance (K, S) of other tokens, in float64.
+    """Return the relevance (S,) of other tokens, in float64.
 
-    ``relevance`` (K, T) and ``spans`` (T, 2) are those of textlrp's tokens. Other token s covers ``lengths[s]``
+    ``relevance`` (T,) and ``spans`` (T, 2) are those of textlrp's tokens. Other token s covers ``lengths[s]``
     characters from ``starts[s]`` on. ``starts`` (S,) are sorted, and the first is 0.
 
     The relevance of a textlrp token is shared by the other tokens that overlap it, in proportion to the number of
     characters. A token that overlaps only blanks is given to the token before the blank, an empty one to the token at
-    its position. So each row has the same sum as in ``relevance``, up to the rounding of float64. If there is no
-    other token, the result is empty.
+    its position. So the sum is that of ``relevance``, up to the rounding of float64. If there is no other token, the
+    result is empty.
     """
     count = len(starts)
-    shared = np.zeros((len(relevance), count))
-    used = np.flatnonzero(relevance.any(axis=0))
+    used = np.flatnonzero(relevance)
     if not count or not len(used):
-        return shared
+        return np.zeros(count)
     begins, ends = spans[used, 0].astype(np.int64), spans[used, 1].astype(np.int64)
     ends = np.maximum(ends, begins + 1)  # an empty token is placed as the character at its position
     first = np.searchsorted(starts, begins, side="right") - 1
@@ -49,6 +48,5 @@ def shared_relevance(
     weights[lonely[token] & (other == first[token])] = 1.0  # overlaps no character of a token
     totals[lonely] = 1.0
     weights /= totals[token]
-    for row, values in zip(shared, relevance[:, used].astype(np.float64), strict=True):
-        row += np.bincount(other, values[token] * weights, minlength=count)
-    return shared
+    values = relevance[used].astype(np.float64)
+    return np.asarray(np.bincount(other, values[token] * weights, minlength=count), dtype=np.float64)

@@ -27,7 +27,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def compile_late(function: Callable[..., Any]) -> Any:
-        before = numba.config.CACHE_DIR
+        before = _numba_settings().CACHE_DIR
         folder = Path(before) if before else cache_path("compiled")
         loop = _cached_njit(function, folder, options)
         if not options.get("parallel"):
@@ -59,7 +59,7 @@ _THREADS_LOST = threading.Event()
 
 def _after_fork() -> None:
     try:
-        threading_layer()
+        threading_layer()  # type: ignore[no-untyped-call]
     except ValueError:  # numba has not started threads yet, so the child can start its own
         return
     _THREADS_LOST.set()
@@ -69,8 +69,12 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _numba_settings() -> Any:
+    return numba.config
+
+
 def _cached_njit(function: Callable[..., Any], folder: Path, options: dict[str, Any]) -> Any:
-    settings: Any = numba.config
+    settings = _numba_settings()
     before = settings.CACHE_DIR
     # numba reads this setting only while it decorates; it is reset for functions that are not ours
     settings.CACHE_DIR = str(folder)
