@@ -28,7 +28,7 @@ from textlrp.spacy_pipe.component_files import (
     save_component_model,
 )
 from textlrp.spacy_pipe.displacy_markup import OPPOSES, SUPPORTS, relevant_positions
-from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation
+from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation, text_of_doc
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class TextlrpComponent:
         options = self.options
         whys = explain_corpus(
             self.model,
-            [Document(UNNAMED, doc.text) for doc in docs],
+            [Document(UNNAMED, text_of_doc(doc)) for doc in docs],
             targets=options.targets,
             versus=options.versus,
             rule=options.rule,
