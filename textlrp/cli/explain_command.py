@@ -56,13 +56,14 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    NoTextsOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
     TextOption,
     TrustPickleOption,
 )
-from textlrp.cli.side_by_side import check_single, check_stored, gallery
+from textlrp.cli.side_by_side import check_gallery, check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 
 
@@ -108,6 +109,7 @@ def cli_explain(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    no_texts: NoTextsOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -136,6 +138,7 @@ def cli_explain(
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     methods = split_names(method or ())
+    check_gallery(no_texts, rules is not None or len(methods) > 1)
     if output is not None and not output.suffix:
         several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
         check_stored(phrases=phrases, rules=rules, **several)
@@ -169,6 +172,7 @@ def cli_explain(
             start=start,
             limit=limit,
             trust_pickle=trust_pickle,
+            texts=not no_texts,
         )
         return
     from textlrp.files.written_file import check_output

@@ -26,6 +26,7 @@ from textlrp.reports.marks import TextRun
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import Palette
 from textlrp.text.invisible import control_symbol
+from textlrp.text_free import LEFT_OUT
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -65,6 +66,7 @@ def _templates() -> Environment:
     templates.filters["percent"] = percentage
     templates.globals["page_mark"] = Markup(PAGE_MARK)
     templates.globals["glossary_of"] = glossary_of
+    templates.globals["left_out"] = LEFT_OUT
     return templates
 
 
