@@ -78,8 +78,8 @@ def write_gallery(
     """Write a page with a section per document and a panel for each of :func:`gallery_panels`; return the path.
 
     ``target`` and ``versus`` are those of :func:`explain_corpus`; without a target, the predicted class is explained.
-    ``start`` applies to every panel of LRP. Without ``texts`` the page has no text of a document. Raises :class:`DataError` if ``path`` is not an ``.html`` file that can
-    be written, and as :func:`explain_corpus` does.
+    ``start`` applies to every panel of LRP. Without ``texts`` the page has no text of a document. Raises
+    :class:`DataError` if ``path`` is not an ``.html`` file that can be written, and as :func:`explain_corpus` does.
     """
     check_output(path, PAGES, force=force)
     panels = gallery_panels(model, rules=rules, methods=methods)

@@ -80,8 +80,8 @@ def shortcuts_of_corpus(
     """Find the shortcuts of a model and write the files; return the groups.
 
     The file of words has the leading words of all groups of at least this ``suspicion``; it is not written if there
-    are none. Without ``texts`` the files have no text of a document. The page compares the groups with ``earlier`` ones (:func:`read_groups`). ``options`` are further
-    options of :func:`find_shortcuts`; raises as it does.
+    are none. Without ``texts`` the files have no text of a document. The page compares the groups with ``earlier``
+    ones (:func:`read_groups`). ``options`` are further options of :func:`find_shortcuts`; raises as it does.
     """
     files.check(force=force)
     corpus = list(documents)

@@ -80,8 +80,8 @@ def galleries_page(
 ) -> str:
     """Return a page with one section per document, each as on a :func:`gallery_page`.
 
-    The documents are read one at a time. Without ``texts`` the page has no text of a document. With ``force`` a file at ``path`` that is not a page of textlrp is moved to
-    a backup name. Raises the errors of :func:`gallery_page`.
+    The documents are read one at a time. Without ``texts`` the page has no text of a document. With ``force`` a file
+    at ``path`` that is not a page of textlrp is moved to a backup name. Raises the errors of :func:`gallery_page`.
     """
     colors = palette_of(palette)
     parts, docs, most, terms = [], [], 0, set[str]()

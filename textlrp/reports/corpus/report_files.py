@@ -27,8 +27,8 @@ def list_page(
     """Return a report on one page, and write it to ``path`` if given. It suits up to a few hundred documents.
 
     The page has the accuracy, the confusion matrix, the most relevant words of each class, and a list of all
-    documents, each of which can be unfolded unless ``texts`` is False. Raises :class:`DataError` if an item is not an Explanation or ``path``
-    cannot be written, :class:`OptionError` for an unknown palette.
+    documents, each of which can be unfolded unless ``texts`` is False. Raises :class:`DataError` if an item is not an
+    Explanation or ``path`` cannot be written, :class:`OptionError` for an unknown palette.
     """
     palette_of(palette)
     summary, parts = Summary(texts=texts), []
@@ -55,12 +55,13 @@ def write_report(
     """Write one explanation as a page, or many as a report on one page (``.html``) or in a folder (any other name).
 
     ``sections`` adds a document map and evaluation results to a report of many. ``workers`` is the number of
-    processes that create the pages of a folder, see :func:`report_folder`. ``texts=False`` leaves out the texts, for a
-    report that may be shared though its texts may not: it has the ids of the documents, their predictions, and the
-    words of each class, but no page of a document, and no more than three words of a text in a row. The report is written completely or not at
-    all. A page or report that is already at ``path`` is replaced; anything else there is an error, or with
-    ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises :class:`DataError` if
-    ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an unknown palette.
+    processes that create the pages of a folder, see :func:`report_folder`. ``texts=False`` leaves out the texts, for
+    a report that may be shared though its texts may not: it has the ids of the documents, their predictions, and the
+    words of each class, but no page of a document, and no more than three words of a text in a row. The report is
+    written completely or not at all. A page or report that is already at ``path`` is replaced; anything else there is
+    an error, or with ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises
+    :class:`DataError` if ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an
+    unknown palette.
     """
     if isinstance(explanations, Explanation) and not texts:
         explanations = [explanations]

@@ -62,8 +62,8 @@ def report_folder(
     The folder is written completely or not at all. With ``workers`` > 1, that many worker processes create the pages;
     the pages are the same. A script that uses workers needs ``if __name__ == "__main__":``; without it, this process
     creates all pages and issues a warning. A report that is already at ``path`` is replaced if nothing was added to
-    it. Without ``texts`` the folder has only ``index.html``. Raises the errors of :func:`list_page`, and :class:`DataError` if ``path`` is a file or another folder; with
-    ``force`` that is moved to a backup name.
+    it. Without ``texts`` the folder has only ``index.html``. Raises the errors of :func:`list_page`, and
+    :class:`DataError` if ``path`` is a file or another folder; with ``force`` that is moved to a backup name.
     """
     palette_of(palette)
     if not texts:

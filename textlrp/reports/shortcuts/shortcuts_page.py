@@ -60,8 +60,8 @@ def shortcuts_page(
 
     ``examples`` are explanations of documents by their position in the corpus; a group shows those that it contains.
     ``earlier`` are the groups of another model, such as one that was trained with more words, in the form of
-    :meth:`.Shortcuts.to_dict`. Without ``texts`` the page has no text of a document. ``shown`` groups are shown in full, the others are listed. Raises as
-    :func:`.document_page` does.
+    :meth:`.Shortcuts.to_dict`. Without ``texts`` the page has no text of a document. ``shown`` groups are shown in
+    full, the others are listed. Raises as :func:`.document_page` does.
     """
     explained = (examples if texts else None) or {}
     groups = [_group_view(number, group, explained) for number, group in enumerate(found.groups, start=1)]
