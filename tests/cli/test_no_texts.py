@@ -15,7 +15,8 @@ from test_cli import Run, refused, run  # noqa: F401  fixtures
 
 import textlrp
 from textlrp.class_words import class_words
-from textlrp.text_free import LEFT_OUT, is_short
+from textlrp.records import TEXTS_LEFT_OUT
+from textlrp.text_free import is_short
 
 SYLLABLES = ("ba", "ke", "di", "so", "mu", "ra", "ni", "to", "vu", "le")
 LONG = ("zab.zeb.zib.zob.zub", "語句文章言葉単語表現内容見出本文")
@@ -118,7 +119,7 @@ def test_no_output_contains_four_words_of_a_text(
     for path in tmp_path.iterdir():
         assert leaks(path, corpus) == set()
     page = tmp_path / ("out/index.html" if options[1] == "out" else "out.html")
-    assert page.read_text(encoding="utf-8").count(LEFT_OUT) == 1
+    assert page.read_text(encoding="utf-8").count(TEXTS_LEFT_OUT) == 1
     for number in ("d1", "d12"):
         assert number in page.read_text(encoding="utf-8") or name == "shortcuts"
     run(*arguments, "--force")  # the same output with texts has them
@@ -134,8 +135,8 @@ def test_an_evaluation_keeps_no_text_even_from_an_earlier_run(corpus: Path, tmp_
     assert run(*arguments, *measures, "--steps", "3", "--no-texts").code == 0
     assert leaks(tmp_path / "out", corpus) == set()
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
-    assert LEFT_OUT in results["notes"]
-    assert LEFT_OUT in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert TEXTS_LEFT_OUT in results["notes"]
+    assert TEXTS_LEFT_OUT in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert results["words"][0]["words"]
     assert all(is_short(phrase["words"]) for each in results["words"] for phrase in each["phrases"])
     assert all(not row["opposing"] and not row["supporting"] for row in results["errors"]["rows"])
@@ -143,7 +144,7 @@ def test_an_evaluation_keeps_no_text_even_from_an_earlier_run(corpus: Path, tmp_
 
 def test_words_of_classes_confusion_matrix_and_counts_stay(corpus: Path, tmp_path: Path) -> None:
     model = textlrp.load(corpus / "svm")
-    texts = ["bababa keke", "didi soso mumu", "rara nini toto vuvu", "lele bababa"]
+    texts = ["bababa keke", "dike soso mumu", "rara nini toto vuvu", "lele bababa"]
     documents = [textlrp.Document(f"d{n}", text, "red") for n, text in enumerate(texts)]
     with open(corpus / "texts.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -20,13 +20,12 @@ from markupsafe import Markup, escape
 
 from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import atomic_file
-from textlrp.records import Status
+from textlrp.records import TEXTS_LEFT_OUT, Status
 from textlrp.reports.glossary import glossary_of
 from textlrp.reports.marks import TextRun
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import Palette
 from textlrp.text.invisible import control_symbol
-from textlrp.text_free import LEFT_OUT
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -66,7 +65,7 @@ def _templates() -> Environment:
     templates.filters["percent"] = percentage
     templates.globals["page_mark"] = Markup(PAGE_MARK)
     templates.globals["glossary_of"] = glossary_of
-    templates.globals["left_out"] = LEFT_OUT
+    templates.globals["left_out"] = TEXTS_LEFT_OUT
     return templates
 
 

@@ -94,7 +94,8 @@ def _ranked(spans: Iterable[Span], relevance: NDArray[np.float64]) -> list[SpanR
 
 def text_of_doc(doc: Doc) -> str:
     """Return ``doc.text``, several times faster: that creates a Python object for each token."""
-    orths, spaces = doc.to_array([ORTH, SPACY]).reshape(-1, 2).T.tolist()
+    ids: NDArray[np.uint64] = doc.to_array([ORTH, SPACY]).reshape(-1, 2)
+    orths, spaces = ids[:, 0].tolist(), ids[:, 1].tolist()
     strings = doc.vocab.strings
     words = {orth: strings[orth] for orth in set(orths)}
     return "".join([words[orth] + " " if space else words[orth] for orth, space in zip(orths, spaces, strict=True)])
@@ -104,7 +105,7 @@ def store_explanation(doc: Doc, component: str, explanation: Explanation) -> NDA
     """Store an explanation in ``doc.user_data``, and return the relevance (S,) of the tokens for its main target."""
     starts, lengths = _token_ranges(doc)
     relevance = _aligned(explanation, explanation.row(), starts, lengths)
-    doc.user_data[_key(component)] = {
+    doc.user_data[_stored_under(component)] = {
         "explanation": explanation, "relevance": relevance, "starts": starts, "lengths": lengths,
     }  # fmt: skip
     return relevance
@@ -112,7 +113,7 @@ def store_explanation(doc: Doc, component: str, explanation: Explanation) -> NDA
 
 def stored_explanation(doc: Doc, component: str) -> Explanation | None:
     """Return the explanation of a document, None if it has none."""
-    stored = doc.user_data.get(_key(component))
+    stored = doc.user_data.get(_stored_under(component))
     if stored is None:
         return None
     found = stored["explanation"]
@@ -121,7 +122,7 @@ def stored_explanation(doc: Doc, component: str) -> Explanation | None:
     return found if isinstance(found, Explanation) else None
 
 
-def _key(component: str) -> str:
+def _stored_under(component: str) -> str:
     return f"textlrp:{component}"
 
 
@@ -138,7 +139,7 @@ def _aligned(
 
 def _current(doc: Doc, component: str, tokens: Iterable[Token]) -> NDArray[np.float64] | None:
     """The relevance (S,) for the main target; computed again if ``tokens`` are not those that were stored."""
-    stored = doc.user_data.get(_key(component))
+    stored = doc.user_data.get(_stored_under(component))
     if stored is None:
         return None
     starts, lengths = stored["starts"], stored["lengths"]

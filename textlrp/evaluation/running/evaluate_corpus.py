@@ -27,10 +27,9 @@ from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.given_files import inputs_of
-from textlrp.records import Document
+from textlrp.records import TEXTS_LEFT_OUT, Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
 from textlrp.text.named_corpora import Log, silent
-from textlrp.text_free import LEFT_OUT
 from textlrp.version import __version__
 
 
@@ -105,7 +104,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     if run.plan.measures != RATIONALES_ONLY:
         run.note_corpus_limits()
     if not run.plan.texts:
-        run.notes.append(LEFT_OUT)
+        run.notes.append(TEXTS_LEFT_OUT)
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.takes(name):
