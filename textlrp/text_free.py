@@ -26,7 +26,7 @@ Such letters belong to scripts like Chinese, in which a sentence is written with
 _LETTERS_OR_DIGITS = re.compile(r"\w+")
 
 
-def is_short_enough(form: str) -> bool:
+def is_short(form: str) -> bool:
     """Whether a word or phrase may stay: at most three words, which are runs of letters and digits, and not long."""
     caseless = sum(unicodedata.category(letter) == "Lo" for letter in form)
     return (
@@ -42,13 +42,12 @@ def text_free_words(found: Iterable[ClassWords]) -> list[ClassWords]:
 
 
 def _short_enough(words: Iterable[ClassWord]) -> tuple[ClassWord, ...]:
-    return tuple(word._replace(quotes=()) for word in words if is_short_enough(word.word))
+    return tuple(word._replace(quotes=()) for word in words if is_short(word.word))
 
 
 def text_free_groups(found: Shortcuts) -> Shortcuts:
     """Return the groups of documents without leading words that are not short."""
     groups = tuple(
-        replace(group, words=tuple(word for word in group.words if is_short_enough(word.word)))
-        for group in found.groups
+        replace(group, words=tuple(word for word in group.words if is_short(word.word))) for group in found.groups
     )
     return replace(found, groups=groups)

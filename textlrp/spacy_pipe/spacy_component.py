@@ -6,6 +6,7 @@ this module does not postpone them.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -28,7 +29,7 @@ from textlrp.spacy_pipe.component_files import (
     save_component_model,
 )
 from textlrp.spacy_pipe.displacy_markup import OPPOSES, SUPPORTS, relevant_positions
-from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation, text_of_doc
+from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class TextlrpComponent:
         options = self.options
         whys = explain_corpus(
             self.model,
-            [Document(UNNAMED, text_of_doc(doc)) for doc in docs],
+            [Document(UNNAMED, doc.text) for doc in docs],
             targets=options.targets,
             versus=options.versus,
             rule=options.rule,
@@ -190,7 +191,7 @@ class TextlrpComponent:
     def _annotate(self, doc: Doc, why: Explanation) -> None:
         prefix = "" if self.name == COMPONENT else f"{self.name}:"
         values = why.scores if why.probabilities is None else why.probabilities
-        names = target_names(why.labels, range(len(why.labels)))
+        names = _class_names(why.labels)
         doc.cats.update({f"{prefix}{label}": value for label, value in zip(names, values.tolist(), strict=True)})
         relevance = store_explanation(doc, self.name, why)
         target = why.target_names[why.row()]
@@ -220,6 +221,12 @@ class TextlrpComponent:
         """Load the model from the result of :meth:`to_bytes`."""
         self._model = model_from_bytes(data) or self._model
         return self
+
+
+@lru_cache(maxsize=64)
+def _class_names(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The unique names of the classes; cached, because all documents have the same."""
+    return target_names(labels, range(len(labels)))
 
 
 def _relevant(relevance: np.ndarray[Any, Any], share: float) -> list[tuple[int, float]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import srsly  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from spacy.attrs import IDX, LENGTH, ORTH, SPACY
+from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc, Span, Token
 
 from textlrp.errors import DataError, OptionError, must_be
@@ -90,15 +90,6 @@ def _ranked(spans: Iterable[Span], relevance: NDArray[np.float64]) -> list[SpanR
 
 
 # ---- what is stored in a document
-
-
-def text_of_doc(doc: Doc) -> str:
-    """Return ``doc.text``, several times faster: that creates a Python object for each token."""
-    ids: NDArray[np.uint64] = doc.to_array([ORTH, SPACY]).reshape(-1, 2)
-    orths, spaces = ids[:, 0].tolist(), ids[:, 1].tolist()
-    strings = doc.vocab.strings
-    words = {orth: strings[orth] for orth in set(orths)}
-    return "".join([words[orth] + " " if space else words[orth] for orth, space in zip(orths, spaces, strict=True)])
 
 
 def store_explanation(doc: Doc, component: str, explanation: Explanation) -> NDArray[np.float64]:

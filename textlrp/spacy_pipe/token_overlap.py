@@ -38,6 +38,9 @@ def shared_relevance(
     first = np.searchsorted(starts, begins, side="right") - 1
     last = np.searchsorted(starts, ends, side="left") - 1
     first, last = np.maximum(first, 0), np.maximum(last, first)
+    values = relevance[used].astype(np.float64)
+    if (first == last).all():
+        return np.asarray(np.bincount(first, values, minlength=count), dtype=np.float64)
     pairs = last - first + 1
     token = np.repeat(np.arange(len(used)), pairs)
     other = np.arange(len(token)) - np.repeat(np.cumsum(pairs) - pairs, pairs) + first[token]
@@ -48,5 +51,4 @@ def shared_relevance(
     weights[lonely[token] & (other == first[token])] = 1.0  # overlaps no character of a token
     totals[lonely] = 1.0
     weights /= totals[token]
-    values = relevance[used].astype(np.float64)
     return np.asarray(np.bincount(other, values[token] * weights, minlength=count), dtype=np.float64)
