@@ -185,6 +185,7 @@ def test_documents_survive_serialization_with_and_without_their_user_data() -> N
     assert plain._.explanation is None
     assert plain[0]._.relevance is None
     assert plain[:2]._.relevance is None
+    assert plain.cats == pytest.approx(doc.cats)
     assert [str(span) for span in plain.spans["textlrp"]] == [str(span) for span in doc.spans["textlrp"]]
     with pytest.raises(DataError, match="'textlrp' has processed"):
         relevance_of_tokens(plain)

@@ -185,7 +185,7 @@ class TextlrpComponent:
             start=options.start,
             method=options.method,
         )
-        for doc, why in zip(docs, list(whys), strict=True):  # a list, so that an error leaves all documents unchanged
+        for doc, why in zip(docs, whys, strict=True):
             self._annotate(doc, why)
 
     def _annotate(self, doc: Doc, why: Explanation) -> None:
