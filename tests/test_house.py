@@ -5,9 +5,12 @@ from __future__ import annotations
 import house
 import pytest
 
-DEFINED_TWICE, LONG_MODULES, LARGEST, PUBLIC, AT_THE_DOOR = 30, 7, 300, 72, 22
-CYCLE = ("textlrp.explanation", "textlrp.reports.", "textlrp.store.")
-"""The only import cycle: an explanation imports its pages and tables when a method requests them."""
+DEFINED_TWICE, LONG_MODULES, LARGEST, PUBLIC, AT_THE_DOOR = 30, 7, 300, 74, 23
+CYCLES = (
+    ("textlrp.explanation", "textlrp.reports.", "textlrp.store."),
+    ("textlrp.similar_texts", "textlrp.reports.similar."),
+)
+"""The only import cycles: explanations and similarities import their pages and tables when a method requests them."""
 
 
 def test_file_names_are_unique() -> None:
@@ -24,9 +27,9 @@ def test_modules_stay_short() -> None:
     assert sum(size > house.LONG for size in sizes) <= LONG_MODULES
 
 
-def test_only_explanations_and_their_pages_import_each_other() -> None:
-    (cycle,) = house.cycles(house.imports(house.modules()))
-    assert all(module.startswith(CYCLE) for module in cycle)
+def test_only_results_and_their_pages_import_each_other() -> None:
+    for cycle in house.cycles(house.imports(house.modules())):
+        assert any(all(module.startswith(allowed) for module in cycle) for allowed in CYCLES)
 
 
 def test_few_names_are_public() -> None:

@@ -54,7 +54,8 @@ class Command(NamedTuple):
     @property
     def family(self) -> str:
         """The kind of output. An output may replace another of the same family, and all pages are one family."""
-        return "page" if self.output.endswith(".html") else f"{self.words.split()[0]} {self.output}"
+        command, _, format = self.words.partition(" --format ")
+        return "page" if self.output.endswith(".html") else f"{command.split()[0]} {format} {self.output}"
 
 
 COMMANDS = {
@@ -66,11 +67,19 @@ COMMANDS = {
     "explain-jsonl": Command("explain MODEL CORPUS", "out.jsonl"),
     "explain-parquet": Command("explain MODEL CORPUS", "out.parquet"),
     "explain-folder": Command("explain MODEL CORPUS --workers 1", "out"),
+    "label-studio": Command("explain MODEL CORPUS --format label-studio", "out.json"),
+    "argilla": Command("explain MODEL CORPUS --format argilla", "out.json"),
+    "prodigy": Command("explain MODEL CORPUS --format prodigy", "out.jsonl"),
+    "doccano": Command("explain MODEL CORPUS --format doccano", "out.jsonl"),
+    "conll": Command("explain MODEL CORPUS --format conll", "out.conllup"),
+    "words-csv-format": Command("explain MODEL CORPUS --format words-csv", "out.csv"),
     "gallery": Command("explain MODEL CORPUS --rules zero,epsilon --limit 2", "out.html"),
     "report-html": Command("report MODEL CORPUS", "out.html"),
     "report-folder": Command("report MODEL CORPUS", "out"),
     "comparison": Command("report MODEL CORPUS --against OTHER", "out.html"),
     "evaluate": Command("evaluate MODEL CORPUS --measure ledger --method lrp --min-words 1 --steps 1", "out"),
+    "similar-html": Command("similar MODEL CORPUS --text car", "out.html"),
+    "similar-jsonl": Command("similar MODEL CORPUS --text car", "out.jsonl"),
     "train": Command("train CORPUS --model svm", "out"),
     "demo": Command("demo", "out.html"),
 }

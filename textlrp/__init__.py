@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textlrp.errors import TextlrpError
     from textlrp.evaluation.shortcuts.find import find_shortcuts
     from textlrp.explainers.explain import explain
+    from textlrp.explainers.similar.two_texts import similarity
     from textlrp.explainers.targets import Index
     from textlrp.explanation import Explanation
     from textlrp.lrp.composite import Composite
@@ -59,6 +60,7 @@ __all__ = [
     "load_corpus",
     "load_sample_posts",
     "register",
+    "similarity",
     "wrap",
     "write_report",
 ]
@@ -84,6 +86,7 @@ _MODULES = {
     "load_corpus": "text.corpora",
     "load_sample_posts": "text.post_corpora",
     "register": "lrp.recorded.operations",
+    "similarity": "explainers.similar.two_texts",
     "wrap": "models.wrapping",
     "write_report": "reports.corpus.report_files",
 }

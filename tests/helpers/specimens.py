@@ -11,6 +11,7 @@ from evaluation_results import LABELS, make_results
 from explanations import make_explanation, split, with_phrases
 from pages import hosted
 from shortcut_results import PARTS, found, group
+from similarities import make_similarity
 
 from textlrp.explanation import Explanation
 from textlrp.records import Pieces, Status
@@ -21,6 +22,7 @@ from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.document import document_page, notebook_fragment
 from textlrp.reports.evaluation.evaluation_page import evaluation_page
 from textlrp.reports.shortcuts.shortcuts_page import shortcuts_page
+from textlrp.reports.similar.similar_page import similar_page
 from textlrp.shortcut_groups import Origins
 
 TEXT = """From: reader@example.org
@@ -197,6 +199,13 @@ def shortcuts() -> str:
     )
 
 
+@cache
+def similar(listed: bool) -> str:
+    """Two texts with pairs of both signs and a long word; or such texts as a list of two, one without a word."""
+    found = make_similarity(TEXT, "An orbit, a doctor. No pills against the pain of the doctor, no shuttle! Тест")
+    return similar_page([found, make_similarity("1 2", TEXT)] if listed else found)
+
+
 PAGES = {
     "document": lambda: document(False),
     "many": lambda: document(True),
@@ -206,6 +215,8 @@ PAGES = {
     "comparison": comparison,
     "evaluation": evaluation,
     "shortcuts": shortcuts,
+    "similar": lambda: similar(False),
+    "nearest": lambda: similar(True),
     "notebook": notebook,
     "several": several,
     "no label": unlabeled,
@@ -234,5 +245,7 @@ KINDS = (
     slow("transformer"),
     slow("table row"),
     "shortcuts",
+    "similar",
+    slow("nearest"),
 )
 """The keys of :data:`PAGES` as parameters of a test."""

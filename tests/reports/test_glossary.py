@@ -26,6 +26,7 @@ KINDS = {
     "gallery": "gallery",
     "comparison": "comparison",
     "evaluation": "evaluation",
+    "similar": "similarity",
 }
 """Page of ``specimens.PAGES`` -> kind of page in the glossary."""
 
@@ -78,7 +79,8 @@ def test_a_term_is_defined_in_one_line(term: str) -> None:
 def test_every_term_is_on_a_page_and_every_page_has_the_basic_ones() -> None:
     assert set().union(*PAGE_TERMS.values()) == set(TERMS)
     for kind, terms in PAGE_TERMS.items():
-        assert kind in ("label sets", "compared label sets", "transformer", "other methods") or {
+        without_classes = ("similarity", "label sets", "compared label sets", "transformer", "other methods")
+        assert kind in without_classes or {
             "relevance", "score", "predicted class", "true label", "supports, opposes", "score breakdown",
             "ignored by the model",
         } <= set(terms)  # fmt: skip

@@ -1,5 +1,5 @@
 """The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate |
-shortcuts``.
+shortcuts | similar``.
 
 :func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
 module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
@@ -31,6 +31,7 @@ from textlrp.cli.program import app
 from textlrp.cli.report_command import cli_report
 from textlrp.cli.rules_command import cli_rules
 from textlrp.cli.shortcuts_command import cli_shortcuts
+from textlrp.cli.similar_command import cli_similar
 from textlrp.cli.terminal import printable
 from textlrp.cli.train_command import cli_train
 from textlrp.cli.words_command import cli_words
@@ -47,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "words": cli_words,
     "evaluate": cli_evaluate,
     "shortcuts": cli_shortcuts,
+    "similar": cli_similar,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""
 
@@ -135,10 +137,10 @@ def _without_help_type() -> Any:
 
 _OPTIONS = (
     "encoding|engine|address|device|top_k|delimiter|label_separator|columns|max_row_length|sheet|split|target|versus"
-    "|rule|start|method|phrases|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample"
+    "|format|rule|start|method|phrases|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample|keep_formulas"
 )
 _PARAMETER = re.compile(rf"\b({_OPTIONS}|text|label|id)=")
-_FLAG = re.compile(r"\b([Pp]ass) (force|skip_bad)=True")
+_FLAG = re.compile(r"\b([Pp]ass) (force|skip_bad|keep_formulas)=True")
 _SUBJECT = re.compile(rf"^({_OPTIONS})(?= must )")
 
 

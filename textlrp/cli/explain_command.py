@@ -18,6 +18,7 @@ from textlrp.cli.explanation_options import (
     AddressOption,
     DeviceOption,
     EngineOption,
+    FormatOption,
     LinesOption,
     MethodsOption,
     PhrasesOption,
@@ -31,6 +32,7 @@ from textlrp.cli.explanation_options import (
     WidthOption,
     WorkersOption,
 )
+from textlrp.cli.export_options import export_options
 from textlrp.cli.inputs import (
     InputTexts,
     check_input,
@@ -50,6 +52,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     InputArgument,
+    KeepFormulasOption,
     LabelOption,
     LabelSeparatorOption,
     LimitOption,
@@ -88,6 +91,7 @@ def cli_explain(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: FormatOption = None,
     top_k: TopKOption = None,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float16",
@@ -109,6 +113,7 @@ def cli_explain(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    keep_formulas: KeepFormulasOption = False,
     no_texts: NoTextsOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
@@ -130,6 +135,8 @@ def cli_explain(
 
     textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma --method cam -o gallery.html
 
+    textlrp explain 20newsgroups-cnn sample --format label-studio -o tasks.json
+
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
@@ -138,10 +145,12 @@ def cli_explain(
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     methods = split_names(method or ())
-    check_gallery(no_texts, rules is not None or len(methods) > 1)
+    several = rules is not None or len(methods) > 1
+    check_gallery(no_texts, several)
+    exported = export_options(format, output, top_k=top_k, keep_formulas=keep_formulas, several=several)
     if output is not None and not output.suffix:
-        several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
-        check_stored(phrases=phrases, rules=rules, **several)
+        refused = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
+        check_stored(phrases=phrases, rules=rules, **refused)
         from textlrp.bulk.run import WorkerOptions
 
         worker_options = WorkerOptions(workers=workers, engine=engine, address=address)
@@ -157,7 +166,7 @@ def cli_explain(
     def documents(limit: int | None) -> InputTexts:
         return open_texts(source, text, files, limit=limit, output=output, force=force)
 
-    if rules is not None or len(methods) > 1:
+    if several:
         check_single(rule=rule, phrases=phrases)
         gallery(
             model,
@@ -175,7 +184,6 @@ def cli_explain(
             texts=not no_texts,
         )
         return
-    from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     console = Console(width=width)
@@ -185,9 +193,9 @@ def cli_explain(
     from textlrp.explainers.named import explain_corpus
 
     if output is not None:
-        from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations  # late: it imports pyarrow
+        from textlrp.cli.explained_files import check_explained, write_explanations  # late: it imports pyarrow
 
-        check_output(output, EXPLANATION_FILES, inputs=inputs, force=force)
+        check_explained(output, exported, inputs=inputs, force=force)
     classifier, texts = load_model(model, trust_pickle=trust_pickle), documents(limit)
     whys = explain_corpus(
         classifier,
@@ -201,7 +209,9 @@ def cli_explain(
         device=device,
     )
     if output is not None:
-        print_written(write_explanations(whys, output, force=force), texts)
+        print_written(write_explanations(whys, output, exported=exported, force=force), texts)
+        if format == "label-studio":
+            print_line(f"wrote {output.with_suffix('.xml')}: the labeling configuration for these tasks")
         texts.list_rejected()
         return
     total = len(texts)

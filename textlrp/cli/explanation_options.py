@@ -99,7 +99,8 @@ TopKOption = Annotated[
         min=1,
         metavar="N",
         help="In the terminal: number of words listed on each side. Default: 10, or 4 with several targets. In a "
-        "folder: number of words stored per text and target, most relevant first. Default: all.",
+        "folder: number of words stored per text and target, most relevant first. Default: all. With --format: "
+        "number of words marked on each side. Default: 10; words-csv: all.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -118,6 +119,16 @@ WidthOption = Annotated[
         min=20,
         metavar="N",
         help="Line width, in columns. Default: the width of the terminal, or $COLUMNS.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Write FILE for another program: label-studio (.json), prodigy (.jsonl), doccano (.jsonl), argilla "
+        "(.json), conll (.conllup) or words-csv (.csv). Default: by the suffix of FILE.",
         rich_help_panel=OUTPUT,
     ),
 ]

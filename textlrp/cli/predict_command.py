@@ -22,6 +22,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     InputArgument,
+    KeepFormulasOption,
     LabelOption,
     LabelSeparatorOption,
     MaxRowLengthOption,
@@ -62,6 +63,7 @@ def cli_predict(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    keep_formulas: KeepFormulasOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -105,9 +107,9 @@ def cli_predict(
     else:
         predictions = predict_label_sets(classifier, documents, counts, separator=label_separator)
     if output == "-":
-        stream_table(predictions, sys.stdout, delimiter="\t")
+        stream_table(predictions, sys.stdout, delimiter="\t", keep_formulas=keep_formulas)
     else:
-        print_line(f"wrote {write_predictions(predictions, output, force=force)}")
+        print_line(f"wrote {write_predictions(predictions, output, keep_formulas=keep_formulas, force=force)}")
     documents.list_rejected()
     if labeled := outcomes[True] + outcomes[False]:
         share = percentage(outcomes[True] / labeled)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from textlrp.explainers.streams import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
+from textlrp.files.spreadsheet_cells import table_line
 from textlrp.files.written_file import atomic_file, check_output
 from textlrp.models.abilities import own_results
 from textlrp.models.classifier import Classifier
@@ -86,15 +86,20 @@ PREDICTION_FILES = {
 }
 
 
-def write_predictions(predictions: Iterable[AnyPrediction], path: str | Path, *, force: bool = False) -> Path:
-    """Write predictions to a ``.jsonl`` or ``.csv`` file, one document per line; raises :class:`DataError`."""
+def write_predictions(
+    predictions: Iterable[AnyPrediction], path: str | Path, *, keep_formulas: bool = False, force: bool = False
+) -> Path:
+    """Write predictions to a ``.jsonl`` or ``.csv`` file, one document per line; raises :class:`DataError`.
+
+    ``keep_formulas`` as in :func:`stream_table`.
+    """
     suffix = check_output(path, PREDICTION_FILES, force=force)
     with (
         atomic_file(path, PREDICTION_FILES[suffix], force=force) as beside,
         beside.open("w", encoding="utf-8", newline="") as file,
     ):
         if suffix == ".csv":
-            stream_table(predictions, file)
+            stream_table(predictions, file, keep_formulas=keep_formulas)
         else:
             for prediction in predictions:
                 values = dict(zip(PREDICTION_COLUMNS, prediction.values(), strict=True))
@@ -102,12 +107,17 @@ def write_predictions(predictions: Iterable[AnyPrediction], path: str | Path, *,
     return Path(path)
 
 
-def stream_table(predictions: Iterable[AnyPrediction], file: IO[str], *, delimiter: str = ",") -> None:
-    """Write a header line and one line per document, in input order."""
-    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    table.writerow(PREDICTION_COLUMNS)
+def stream_table(
+    predictions: Iterable[AnyPrediction], file: IO[str], *, delimiter: str = ",", keep_formulas: bool = False
+) -> None:
+    """Write a header line and one line per document, in input order.
+
+    Cells that a spreadsheet program would run get a leading apostrophe, unless ``keep_formulas``.
+    """
+    file.write(table_line(PREDICTION_COLUMNS, delimiter=delimiter))
     for prediction in predictions:
-        table.writerow(map(without_surrogates, prediction.cells()))
+        cells = map(without_surrogates, prediction.cells())
+        file.write(table_line(cells, delimiter=delimiter, keep_formulas=keep_formulas))
 
 
 def accuracy(predictions: Iterable[Prediction]) -> float:

@@ -71,6 +71,16 @@ NoTextsOption = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+KeepFormulasOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-formulas",
+        metavar="",
+        help="Write texts that begin with =, +, - or @ to a table unchanged. Default: with an apostrophe in front, "
+        "so that a spreadsheet program does not run them as formulas.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 # ---- reading the input
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from textlrp.class_words import ClassWord, ClassWords, class_words
 from textlrp.errors import DataError
 from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
+from textlrp.files.spreadsheet_cells import table_line
 from textlrp.files.written_file import atomic_file, check_output
 from textlrp.lrp.starts import Start
 from textlrp.models.classifier import Classifier
@@ -62,10 +62,13 @@ def word_listings(found: Iterable[ClassWords]) -> Iterator[Listing]:
             yield _listing(f"{each.label}: phrases (n-grams)", "phrase", each.phrases)
 
 
-def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = False) -> Path:
+def write_words(
+    found: Iterable[ClassWords], path: str | Path, *, keep_formulas: bool = False, force: bool = False
+) -> Path:
     """Write words to a ``.jsonl`` or ``.csv`` file, one word or phrase per line; raises :class:`DataError`.
 
-    ``in_training`` is empty if it is unknown. The examples in a CSV file are separated by spaces.
+    ``in_training`` is empty if it is unknown. The examples in a CSV file are separated by spaces. Cells of
+    a CSV file that a spreadsheet program would run get a leading apostrophe, unless ``keep_formulas``.
     """
     suffix = check_output(path, WORD_FILES, force=force)
     with (
@@ -73,9 +76,9 @@ def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = 
         beside.open("w", encoding="utf-8", newline="") as file,
     ):
         if suffix == ".csv":
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(WORD_COLUMNS)
-            table.writerows([*row[:-1], " ".join(row[-1])] for row in _word_rows(found))
+            file.write(table_line(WORD_COLUMNS))
+            for row in _word_rows(found):
+                file.write(table_line([*row[:-1], " ".join(row[-1])], keep_formulas=keep_formulas))
         else:
             for row in _word_rows(found):
                 file.write(json.dumps(dict(zip(WORD_COLUMNS, row, strict=True)), ensure_ascii=False) + "\n")

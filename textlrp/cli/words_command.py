@@ -28,6 +28,7 @@ from textlrp.cli.shared_options import (
     EncodingOption,
     ForceOption,
     IdOption,
+    KeepFormulasOption,
     LabelOption,
     LabelSeparatorOption,
     LimitOption,
@@ -85,6 +86,7 @@ def cli_words(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    keep_formulas: KeepFormulasOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -126,7 +128,7 @@ def cli_words(
     )
     documents.list_rejected()
     if output is not None:
-        print_line(f"wrote {write_words(found, output, force=force)}")
+        print_line(f"wrote {write_words(found, output, keep_formulas=keep_formulas, force=force)}")
         return
     for listing in word_listings(found):
         print_listing(listing, Console())

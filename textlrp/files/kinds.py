@@ -55,6 +55,21 @@ def json_lines(name: str, fields: Collection[str], *, added: Collection[str] = (
     return FileKind(name, recognize)
 
 
+def json_list(name: str, fields: Collection[str]) -> FileKind:
+    """Return the kind of JSON files with a list of objects, one per line, that have exactly these ``fields``."""
+    required = set(fields)
+
+    def recognize(path: Path) -> bool:
+        with path.open(encoding="utf-8") as file:
+            start, line, following = file.readline(2), file.readline(_LONGEST_LINE), file.readline(2)
+        if start != "[\n" or line == "\n":
+            return (start, line, following) == ("[\n", "\n", "]\n")  # an empty list
+        row = json.loads(line.rstrip("\n").removesuffix(","))
+        return isinstance(row, dict) and row.keys() == required
+
+    return FileKind(name, recognize)
+
+
 def csv_table(name: str, columns: Sequence[str]) -> FileKind:
     """Return the kind of CSV files whose header has exactly these columns."""
     header = ",".join(columns)

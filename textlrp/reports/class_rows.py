@@ -14,9 +14,9 @@ from textlrp.reports.numbers import number, percentage
 class ClassRow:
     """One class of the chart. The bar begins at ``left`` and has ``width`` percent of the chart.
 
-    ``row`` is the class's position among the explained targets, None if it is not explained. ``threshold`` is that of
-    a label of a multi-label model, with the sign of the comparison, and is drawn at ``mark`` percent; else both are
-    None.
+    ``position`` is the class's position in the labels of the model, and ``row`` that among the explained targets,
+    None if it is not explained. ``value`` is the score as a number. ``threshold`` is that of a label of a multi-label
+    model, with the sign of the comparison, and is drawn at ``mark`` percent; else both are None.
     """
 
     name: str
@@ -25,6 +25,8 @@ class ClassRow:
     left: float
     width: float
     row: int | None
+    position: int
+    value: float
     threshold: str | None
     mark: float | None
 
@@ -48,6 +50,8 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
             left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
             width=round(100 * abs(float(scores[c])) / extent, 1),
             row=rows.get(c),
+            position=c,
+            value=float(scores[c]),
             threshold=None if thresholds is None else _against(float(scores[c]), float(thresholds[c]), digits),
             mark=None if thresholds is None else round(100 * (float(thresholds[c]) - low) / extent, 1),
         )

@@ -96,6 +96,11 @@ TERMS: dict[str, str] = {
     "(paired permutation test, 5% level, Holm correction).",
     "standardized difference (d)": "Cohen’s d_z: the mean difference between two methods divided by its standard "
     "deviation over documents. 0.2 is small, 0.5 medium, 0.8 large.",
+    "similarity": "The dot product of the embeddings of two texts. For the cosine, it is divided by the lengths of "
+    "both.",
+    "embedding": "The numbers of a text that the last layer of the model reads.",
+    "pair of words": "One word of each text. The relevance of all pairs and what is absorbed sum to the similarity "
+    "of the two texts (BiLRP).",
 }
 """Term -> its definition: one line of plain text."""
 
@@ -128,6 +133,10 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
     ),
     "comparison": (*_EVERY_PAGE, "full color", "normalized relevance", "distance", *_COMPARED, "accuracy"),
     "gallery": (*_EVERY_PAGE, "full color", "contrast", *_COMPARED),
+    "similarity": (
+        "relevance", "full color", "score breakdown", "absorbed", "bias", "stabilizer", "ignored by the model",
+        "layer-wise relevance propagation (LRP)", "rule", "similarity", "embedding", "pair of words",
+    ),
     "evaluation": (
         *_EVERY_PAGE, "accuracy", "baseline", "deletion curve", "area under the deletion curve",
         "explanatory power index (EPI)", "hybrid documents", "comprehensiveness, sufficiency", "rationale",

@@ -8,7 +8,8 @@ T tokens, S sentences, W distinct words, K' the rows (targets) that are shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ class TextRun(NamedTuple):
     ``status`` is READ for one marked word, None for plain text (gaps between tokens, and words with too little
     relevance to mark), else the reason why the model ignores the stretch. ``shares`` are the (row, percent) pairs of
     a marked word, -100 to 100. ``title`` is the tooltip: the relevance or the reason. ``in_training`` is the number
-    of training documents that contain the marked word, -1 if unknown.
+    of training documents that contain the marked word, -1 if unknown. ``word`` are the character offsets (start, end)
+    of the word that the run belongs to, only if each token is a run. ``classes`` are style classes of a marked word.
     """
 
     text: str
@@ -61,6 +63,8 @@ class TextRun(NamedTuple):
     shares: tuple[tuple[int, int], ...]
     title: str
     in_training: int = -1
+    word: tuple[int, int] | None = None
+    classes: str = ""
 
     @property
     def strong(self) -> bool:
@@ -87,34 +91,47 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
     return values
 
 
-def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
+def runs(
+    explanation: Explanation,
+    rows: Sequence[int],
+    *,
+    each_token: bool = False,
+    classes: Mapping[int, str] = MappingProxyType({}),
+) -> list[TextRun]:
     """Cut the text of the document into runs, in order; the time is linear in the length of the text.
 
+    With ``each_token`` each token is a run by itself, marked or not, and has the offsets of its word.
+
     A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a whole percent. The
-    title of a marked word is its relevance if there is one row; with several rows it is empty.
+    title of a marked word is its relevance if there is one row; with several rows it is empty. The tokens in
+    ``classes`` are marked in any case, and get these style classes.
     """
     values = shown_relevance(explanation, rows)
     largest = float(np.abs(values).max(initial=0.0))
     percents = np.rint(100.0 * (values / (largest or 1.0))).astype(np.int16)
     kinds = explanation.status.astype(np.uint8)
     kinds[(np.abs(percents) >= MARKED_FROM).any(axis=0)] = _MARKED
+    kinds[list(classes)] = _MARKED
+    words = _word_ranges(explanation) if each_token else None
 
     text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
     found: list[TextRun] = []
     position = 0
-    for first, last in _groups(kinds):
+    for first, last in _groups(kinds, each_token):
         start, end, kind = int(spans[first, 0]), int(spans[last, 1]), int(kinds[first])
-        if kind == Status.READ:
+        if kind == Status.READ and not each_token:
             continue
         if start > position:
             found.append(TextRun(text[position:start], None, (), ""))
-        if kind == _MARKED:
+        word = None if words is None else (int(words[first, 0]), int(words[first, 1]))
+        if kind in (_MARKED, Status.READ):
             column = percents[:, first].tolist()
             shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= MARKED_FROM)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
-            found.append(TextRun(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
+            known, style = int(explanation.counts[first]), classes.get(first, "")
+            found.append(TextRun(text[start:end], Status.READ, shares, title, known, word, style))
         else:
-            found.append(TextRun(text[start:end], Status(kind), (), REASONS[Status(kind)]))
+            found.append(TextRun(text[start:end], Status(kind), (), REASONS[Status(kind)], word=word))
         position = end
     if position < len(text):
         found.append(TextRun(text[position:], None, (), ""))
@@ -180,12 +197,23 @@ def in_sentences(
     return pieces
 
 
-def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
+def _word_ranges(explanation: Explanation) -> NDArray[np.int32]:
+    """Return the character offsets (T, 2) of the word of each token. Only character models have longer words."""
+    spans, (_, word_of) = explanation.tokens.spans, explanation.tokens.words()
+    if not len(spans):
+        return spans
+    firsts = np.flatnonzero(np.diff(word_of, prepend=-1))
+    lasts = np.append(firsts[1:], len(spans)) - 1
+    return np.stack([spans[firsts, 0], spans[lasts, 1]], axis=1)[word_of]
+
+
+def _groups(kinds: NDArray[np.uint8], each_token: bool) -> list[tuple[int, int]]:
     """Return the first and last token of each stretch of one kind. A marked word is a stretch by itself."""
     if not len(kinds):
         return []
     begins = np.ones(len(kinds), dtype=np.bool_)
-    begins[1:] = (kinds[1:] != kinds[:-1]) | (kinds[1:] == _MARKED)
+    if not each_token:
+        begins[1:] = (kinds[1:] != kinds[:-1]) | (kinds[1:] == _MARKED)
     firsts = np.flatnonzero(begins)
     lasts = np.append(firsts[1:], len(kinds)) - 1
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))

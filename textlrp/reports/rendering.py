@@ -2,16 +2,20 @@
 
 This module decides how values reach a page: Jinja escapes every value, and characters that a browser cannot show are
 replaced by symbols. What a page may do is decided by the Content-Security-Policy in ``templates/base.html``: no
-network and no script, except one script known by its hash on lists. Open this module before you add a template.
+network and no script, except one script known by its hash on lists and on the live page. Open this module before you
+add a template.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,13 @@ from textlrp.text.invisible import control_symbol
 def rendered(name: str, **values: Any) -> str:
     """Fill in the template with this name. A value that the template uses and that is missing is an error."""
     return _templates().get_template(name).render(**values)
+
+
+@cache
+def inline_script(name: str) -> tuple[Markup, str]:
+    """Return a script of the folder ``templates``, and its SHA-256 for the Content-Security-Policy of its page."""
+    text = files("textlrp.reports").joinpath("templates", name).read_text(encoding="utf-8")
+    return Markup(text), base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def write_page(page: str, path: str | Path, *, force: bool = False) -> None:
@@ -96,15 +107,19 @@ def in_colors(note: str, colors: Palette) -> str:
 
 def _run_html(run: TextRun) -> str:
     text = escape(showable(run.text))
+    word = "" if run.word is None else f' data-s="{run.word[0]}" data-e="{run.word[1]}"'
     if run.status is None:
         return text
     if run.status == Status.READ:
         style = ";".join(f"--{row}:{share}" for row, share in run.shares)
+        names = " ".join(["m"] * bool(style) + [escape(run.classes)] * bool(run.classes))
+        mark = (f' class="{names}"' if names else "") + word + (f' style="{style}"' if style else "")
         value = f' data-v="{escape(run.title)}"' if run.title else ""
         known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
-        reached = ' tabindex="0"' if run.strong else ""
-        return f'<b class="m" style="{style}"{value}{known}{reached}>{text}</b>'
+        # on the live page a script makes all words reachable by the arrow keys
+        reached = ' tabindex="0"' if run.strong and not word else ""
+        return f"<b{mark}{value}{known}{reached}>{text}</b>"
     if run.status == Status.NOT_A_WORD:
         return f"<i>{text}</i>"
     unknown = ' class="unknown"' if run.status == Status.UNKNOWN else ""
-    return f'<i{unknown} title="{escape(run.title)}">{text}</i>'
+    return f'<i{unknown}{word} title="{escape(run.title)}">{text}</i>'

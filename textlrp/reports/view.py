@@ -126,15 +126,18 @@ class DocumentView:
         return len(self.targets) > 1
 
 
-def view(explanation: Explanation, *, title: str | None = None, sentences: bool = False) -> DocumentView:
+def view(
+    explanation: Explanation, *, title: str | None = None, sentences: bool = False, each_token: bool = False
+) -> DocumentView:
     """Prepare all targets of an explanation for a page.
 
     The predicted class is shown first if it is explained. With ``sentences`` the text is also cut into sentences.
+    With ``each_token`` each token is a run of the text and has its offsets.
     """
     rows = range(len(explanation.targets))
     best, digits = explanation.predicted, decimals(float(np.abs(explanation.scores).max()))
     largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
-    text_runs = runs(explanation, rows)
+    text_runs = runs(explanation, rows, each_token=each_token)
     present = {run.status for run in text_runs}
     found = _shown_sentences(explanation, rows) if sentences else []
     return DocumentView(

@@ -32,6 +32,8 @@ A bulk run stores only the words that the model reads and the unknown words. Wha
 metadata of the schema, as JSON under the key ``textlrp``: ``classes`` (the labels), ``method``, ``rule``, ``model``,
 ``version``, ``precision``, ``top_k``, ``start`` and ``notes``. The rows of the input that could not be read are
 listed in the metadata of the file, under the key ``rejected``.
+
+:func:`write_annotations` writes files for annotation tools and other programs, which textlrp does not read back.
 """
 
 from __future__ import annotations
@@ -41,11 +43,12 @@ from typing import TYPE_CHECKING
 from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
+    from textlrp.store.annotations import write_annotations
     from textlrp.store.explanations import read, write
     from textlrp.store.frame import to_frame
     from textlrp.store.long_table import long_tables
 
-__all__ = ["long_tables", "read", "to_frame", "write"]
+__all__ = ["long_tables", "read", "to_frame", "write", "write_annotations"]
 
 __getattr__ = importer(
     __name__,
@@ -54,5 +57,6 @@ __getattr__ = importer(
         "read": "store.explanations",
         "to_frame": "store.frame",
         "write": "store.explanations",
+        "write_annotations": "store.annotations",
     },
 )

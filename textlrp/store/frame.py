@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from textlrp.explanation import Explanation
+from textlrp.store.exported_words import STATUS_NAMES
 from textlrp.text.surrogates import all_without_surrogates, has_surrogate, without_surrogates
 
-_STATUSES = np.array(["read", "skipped", "not a word", "unknown word", "truncated"], object)
-"""The values of :class:`textlrp.records.Status` in words."""
 _DTYPES = {
     "document": object, "token": object, "start": np.int32, "end": np.int32, "class": object,
     "relevance": np.float32, "seen": np.bool_, "status": object, "word": object, "count": np.int32,
@@ -67,7 +66,7 @@ def _token_columns(explanation: Explanation) -> dict[str, Any]:
         "class": np.repeat(np.array(all_without_surrogates(e.target_names), object), length),
         "relevance": e.relevance.reshape(-1),
         "seen": np.tile(e.seen, count),
-        "status": np.tile(_STATUSES[e.status], count),
+        "status": np.tile(STATUS_NAMES[e.status], count),
         "word": repeated(e.tokens.forms),
         "count": np.tile(e.counts, count),
     }

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -23,7 +19,7 @@ from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.marks import UNSEEN_NOTE
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import palette as palette_of
-from textlrp.reports.rendering import rendered
+from textlrp.reports.rendering import inline_script, rendered
 from textlrp.reports.view import view
 
 OVERVIEW_FIRST_FROM = 40
@@ -70,7 +66,7 @@ def index_page(
     enough = len(summary.rows) >= MIN_MAP_DOCUMENTS
     positions = sections.map_positions() if sections.map_positions and enough else None
     deletion = (sections.evaluation or {}).get("deletion")
-    script, digest = _script()
+    script, digest = inline_script("report.js")
     return rendered(
         "corpus.html",
         title=title or "Explained documents",
@@ -93,13 +89,6 @@ def index_page(
         script=script,
         hash=digest,
     )
-
-
-@cache
-def _script() -> tuple[Markup, str]:
-    """Return the script of the page, and its hash for the Content-Security-Policy."""
-    text = files("textlrp.reports").joinpath("templates/report.js").read_text(encoding="utf-8")
-    return Markup(text), base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def checked_explanations(explanations: Iterable[object]) -> Iterator[Explanation]:

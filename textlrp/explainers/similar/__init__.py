@@ -1,0 +1,1 @@
+"""Explain why two texts are similar, and find the most similar documents of a corpus."""

@@ -1,0 +1,1 @@
+"""The live page of ``textlrp serve``, and the HTML answers that it shows."""

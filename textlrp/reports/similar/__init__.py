@@ -1,0 +1,1 @@
+"""The page that shows why two texts are similar."""
