@@ -21,6 +21,7 @@ from toys import LABELS, TEXTS
 
 import textlrp
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
+from textlrp.explainers import named
 from textlrp.spacy_pipe import (
     displacy_options,
     displacy_spans,
@@ -55,6 +56,13 @@ def test_the_entry_point_names_the_factory() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     module, _, name = settings["project"]["entry-points"]["spacy_factories"]["textlrp"].partition(":")
     assert getattr(import_module(module), name) is spacy_component.make_textlrp
+
+
+def test_every_program_that_uses_spacy_imports_the_component_without_the_models() -> None:
+    heavy = ("numba", "sklearn", "pyarrow", "pandas", "matplotlib")
+    code = f"import sys, textlrp.spacy_pipe.spacy_component; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_document_gets_probabilities_explanation_relevance_and_spans() -> None:
@@ -93,13 +101,13 @@ def test_options_choose_target_contrast_rule_and_method() -> None:
 
 def test_a_stream_is_explained_in_one_call_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    explain_corpus = spacy_component.explain_corpus
+    explain_corpus = named.explain_corpus
 
     def counted(model: Any, documents: Any, **options: Any) -> Any:
         sizes.append(len(documents))
         return explain_corpus(model, documents, **options)
 
-    monkeypatch.setattr(spacy_component, "explain_corpus", counted)
+    monkeypatch.setattr(named, "explain_corpus", counted)
     nlp = pipeline(cnn())
     piped = list(nlp.pipe(TEXTS[:10], batch_size=4))
     assert sizes == [4, 4, 2]

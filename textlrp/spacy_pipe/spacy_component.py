@@ -1,14 +1,15 @@
 """The pipeline component ``textlrp`` of spaCy, and its factory.
 
-Open this module for the options of the component. The annotations of :func:`make_textlrp` are evaluated by spaCy, so
-this module does not postpone them.
+Open this module for the options of the component. spaCy imports it whenever it creates a pipeline, also one without
+this component, so modules of models and explainers are imported when they are used. The annotations of
+:func:`make_textlrp` are evaluated by spaCy, so this module does not postpone them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from spacy.language import Language
@@ -16,20 +17,13 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import minibatch, raise_error
 
 from textlrp.errors import ModelError, OptionError, TextlrpError, must_be
-from textlrp.explainers.named import explain_corpus
 from textlrp.explanation import Explanation
-from textlrp.lrp.presets import as_composite
-from textlrp.models.adapt import as_classifier
-from textlrp.models.classifier import Classifier
 from textlrp.records import UNNAMED, Document, target_names
-from textlrp.spacy_pipe.component_files import (
-    load_component_model,
-    model_bytes,
-    model_from_bytes,
-    save_component_model,
-)
 from textlrp.spacy_pipe.displacy_markup import OPPOSES, SUPPORTS, relevant_positions
 from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation
+
+if TYPE_CHECKING:
+    from textlrp.models.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +70,8 @@ def make_textlrp(
     if not 0 <= min_share <= 1:
         raise OptionError(must_be("min_share", "from 0 to 1", min_share, "Pass min_share=0.1."))
     if rule is not None:
+        from textlrp.lrp.presets import as_composite
+
         as_composite(rule)
     targets = () if target is None else (target,) if isinstance(target, str) else tuple(target)
     return TextlrpComponent(name, model, ComponentOptions(targets, versus, rule, start, method, min_share))
@@ -99,7 +95,7 @@ class TextlrpComponent:
         add_extensions(name)
 
     @property
-    def model(self) -> Classifier:
+    def model(self) -> "Classifier":
         """The model, which is loaded when it is first used; assign any model that :func:`textlrp.explain` accepts.
 
         Raises :class:`ModelError` if the component has no model, or if it cannot be loaded.
@@ -110,13 +106,15 @@ class TextlrpComponent:
                     f"the component {self.name!r} must have a model; got none. Pass config={{'model': ...}} to "
                     f"nlp.add_pipe, or assign nlp.get_pipe({self.name!r}).model."
                 )
-            from textlrp.models.estimators import load  # imported late: it needs scikit-learn
+            from textlrp.models.estimators import load
 
             self._model = load(self._source)
         return self._model
 
     @model.setter
     def model(self, model: Any) -> None:
+        from textlrp.models.adapt import as_classifier
+
         self._model = as_classifier(model)
 
     def initialize(
@@ -175,6 +173,8 @@ class TextlrpComponent:
                 yield doc
 
     def _explain(self, docs: list[Doc]) -> None:
+        from textlrp.explainers.named import explain_corpus
+
         options = self.options
         whys = explain_corpus(
             self.model,
@@ -206,19 +206,27 @@ class TextlrpComponent:
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the model to a folder; spaCy stores the options of the component in its own ``config.cfg``."""
+        from textlrp.spacy_pipe.component_files import save_component_model
+
         save_component_model(self.model, Path(path))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
         """Load the model from a folder that :meth:`to_disk` wrote; without one, the configured model stays."""
+        from textlrp.spacy_pipe.component_files import load_component_model
+
         self._model = load_component_model(Path(path)) or self._model
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Return the model as bytes."""
+        from textlrp.spacy_pipe.component_files import model_bytes
+
         return model_bytes(self.model)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> Self:
         """Load the model from the result of :meth:`to_bytes`."""
+        from textlrp.spacy_pipe.component_files import model_from_bytes
+
         self._model = model_from_bytes(data) or self._model
         return self
 
