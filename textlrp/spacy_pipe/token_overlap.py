@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.class_words import overlaps
+
 Integers = NDArray[np.int64]
 
 
@@ -29,26 +31,14 @@ def shared_relevance(
     its position. So the sum is that of ``relevance``, up to the rounding of float64. If there is no other token, the
     result is empty.
     """
-    count = len(starts)
     used = np.flatnonzero(relevance)
-    if not count or not len(used):
-        return np.zeros(count)
-    begins, ends = spans[used, 0].astype(np.int64), spans[used, 1].astype(np.int64)
-    ends = np.maximum(ends, begins + 1)  # an empty token is placed as the character at its position
-    first = np.searchsorted(starts, begins, side="right") - 1
-    last = np.searchsorted(starts, ends, side="left") - 1
-    first, last = np.maximum(first, 0), np.maximum(last, first)
-    values = relevance[used].astype(np.float64)
-    if (first == last).all():
-        return np.asarray(np.bincount(first, values, minlength=count), dtype=np.float64)
-    pairs = last - first + 1
-    token = np.repeat(np.arange(len(used)), pairs)
-    other = np.arange(len(token)) - np.repeat(np.cumsum(pairs) - pairs, pairs) + first[token]
-    left, right = np.maximum(begins[token], starts[other]), np.minimum(ends[token], starts[other] + lengths[other])
-    weights = np.maximum(right - left, 0).astype(np.float64)
-    totals = np.bincount(token, weights, minlength=len(used))
-    lonely = totals == 0
-    weights[lonely[token] & (other == first[token])] = 1.0  # overlaps no character of a token
-    totals[lonely] = 1.0
-    weights /= totals[token]
-    return np.asarray(np.bincount(other, values[token] * weights, minlength=count), dtype=np.float64)
+    if not len(starts) or not len(used):
+        return np.zeros(len(starts))
+    values, spans = relevance[used].astype(np.float64), spans[used]
+    at, ends = np.searchsorted(starts, spans[:, 0], side="right") - 1, starts + lengths
+    if (spans[:, 1] <= ends[at]).all():  # each is within one other token, as for most texts
+        return np.bincount(at, values, minlength=len(starts)).astype(np.float64)
+    other, token, share = overlaps(np.column_stack([starts, ends]), spans)
+    alone = np.flatnonzero(np.bincount(token, minlength=len(used)) == 0)
+    positions, parts = np.concatenate([other, at[alone]]), np.concatenate([share * values[token], values[alone]])
+    return np.bincount(positions, parts, minlength=len(starts)).astype(np.float64)
