@@ -1,5 +1,5 @@
 """The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate |
-shortcuts | similar``.
+shortcuts | similar | serve``.
 
 :func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
 module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
@@ -30,6 +30,7 @@ from textlrp.cli.predict_command import cli_predict
 from textlrp.cli.program import app
 from textlrp.cli.report_command import cli_report
 from textlrp.cli.rules_command import cli_rules
+from textlrp.cli.serve_command import cli_serve
 from textlrp.cli.shortcuts_command import cli_shortcuts
 from textlrp.cli.similar_command import cli_similar
 from textlrp.cli.terminal import printable
@@ -49,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": cli_evaluate,
     "shortcuts": cli_shortcuts,
     "similar": cli_similar,
+    "serve": cli_serve,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""
 
