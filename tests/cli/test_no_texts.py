@@ -102,7 +102,12 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+SLOW = ("report of a CNN", "report in a folder", "two models")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in COMMANDS]
+)
 def test_no_output_contains_four_words_of_a_text(
     name: str,
     corpus: Path,

@@ -58,6 +58,7 @@ def test_the_entry_point_names_the_factory() -> None:
     assert getattr(import_module(module), name) is spacy_component.make_textlrp
 
 
+@pytest.mark.slow
 def test_every_program_that_uses_spacy_imports_the_component_without_the_models() -> None:
     heavy = ("numba", "sklearn", "pyarrow", "pandas", "matplotlib")
     code = f"import sys, textlrp.spacy_pipe.spacy_component; print([name for name in {heavy} if name in sys.modules])"
