@@ -30,7 +30,7 @@ test-all: test $(MODELS)
 	$(BIN)/pytest -n 2 -m "slow or transformers"
 
 docs: $(TOOLS)
-	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases lrp.composite lrp.rules store)
+	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases explainers.similar.nearest_documents lrp.composite lrp.rules similar_texts spacy_pipe store)
 	@echo "the API reference is docs/api/index.html"
 
 $(READY): pyproject.toml constraints.txt

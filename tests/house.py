@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "textlrp"
-PUBLISHED = ("", ".bulk", ".evaluation", ".explainers.phrases", ".lrp.composite", ".lrp.rules", ".store")
+PUBLISHED = (
+    "", ".bulk", ".evaluation", ".explainers.phrases", ".explainers.similar.nearest_documents", ".lrp.composite",
+    ".lrp.rules", ".similar_texts", ".spacy_pipe", ".store",
+)  # fmt: skip
 """Modules of the API reference, relative to ``textlrp``."""
 HEAVY = ("matplotlib", "spacy", "torch", "sklearn", "pandas")
 LONG = 250

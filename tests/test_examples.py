@@ -53,6 +53,16 @@ def test_a_function_of_texts(tmp_path: Path) -> None:
     assert "probability" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_a_pipeline_of_spacy(tmp_path: Path) -> None:
+    printed = run("spacy_pipeline.py", tmp_path / "pipeline", tmp_path / "page.html")
+    assert "sci.space scored" in printed
+    assert "The shuttle reached its orbit on Monday." in printed
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "supports" in page
+    assert "opposes" in page
+
+
 @pytest.mark.transformers
 @pytest.mark.slow
 def test_a_classifier_of_hugging_face(tmp_path: Path) -> None:

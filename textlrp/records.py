@@ -31,6 +31,9 @@ MIN_DOCUMENTS = 20
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 
+TEXTS_LEFT_OUT = "Texts are left out (--no-texts)."
+"""What pages and results state if the texts of documents are left out of them."""
+
 UNNAMED = "text"
 """The id of a single text that has no name."""
 

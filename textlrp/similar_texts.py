@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from textlrp.errors import OptionError, must_be
 from textlrp.records import Status, Tokens
 
+__all__ = ["Similarity", "Tie", "WordPairs"]
+
 TextSpans = tuple[tuple[int, int], ...]
 """Character offsets (start, end) in the order of the text."""
 

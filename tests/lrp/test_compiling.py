@@ -17,7 +17,7 @@ PROGRAM = """
 import numba, numpy as np
 from textlrp.lrp.kernels import windows as kernels
 print(kernels.winning_windows(np.ones((2, 3)), np.zeros(4, np.int64), np.array([0, 4]), 1)[0].sum())
-print(numba.config.CACHE_DIR == {before!r}, kernels._winning_windows.stats.cache_hits)
+print(numba.config.CACHE_DIR == {before!r}, kernels._winning_windows.parallel.stats.cache_hits)
 """
 
 

@@ -49,6 +49,7 @@ def report_corpus(
     evaluation: str | Path | None = None,
     workers: int = 1,
     log: Log = silent,
+    with_texts: bool = True,
     force: bool = False,
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
@@ -56,8 +57,9 @@ def report_corpus(
     Without ``targets``, the predicted class is explained. LRP, for which more classes cost almost nothing, then also
     explains the true label or, if the prediction is correct, the class with the second-highest score. ``evaluation``
     is a folder written by ``textlrp evaluate`` whose deletion curves are shown. ``workers`` is the number of
-    processes that write the pages of a folder. ``log`` gets a line if no document has a label. Raises as
-    :func:`explain_corpus` and :func:`write_report` do, and :class:`DataError` if ``evaluation`` has no results.
+    processes that write the pages of a folder. ``with_texts=False`` leaves out the texts. ``log`` gets a line if no
+    document has a label. Raises as :func:`explain_corpus` and :func:`write_report` do, and :class:`DataError` if
+    ``evaluation`` has no results.
     """
     check_report(path, inputs=inputs_of(None, files=[evaluation and Path(evaluation, "results.json")]), force=force)
     results = None if evaluation is None else _results(evaluation)
@@ -75,6 +77,7 @@ def report_corpus(
         palette=palette,
         sections=sections,
         workers=workers,
+        texts=with_texts,
         force=force,
     )
     known.warn()

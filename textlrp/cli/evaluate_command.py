@@ -24,6 +24,7 @@ from textlrp.cli.shared_options import (
     LimitOption,
     MaxRowLengthOption,
     NoHeaderOption,
+    NoTextsOption,
     SeedOption,
     SheetOption,
     SkipBadOption,
@@ -150,6 +151,7 @@ def cli_evaluate(
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
     seed: SeedOption = 0,
+    no_texts: NoTextsOption = False,
     force: ForceOption = False,
 ) -> None:
     """Measure how good the explanations of a model are, and write a page with the results.
@@ -196,6 +198,7 @@ def cli_evaluate(
         max_search_words=beam_words,
         rationales=rationales,
         seed=seed,
+        texts=not no_texts,
     )
     documents = None
     if source is not None:

@@ -59,13 +59,14 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    NoTextsOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
     TextOption,
     TrustPickleOption,
 )
-from textlrp.cli.side_by_side import check_single, check_stored, gallery
+from textlrp.cli.side_by_side import check_gallery, check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 
 
@@ -113,6 +114,7 @@ def cli_explain(
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
     keep_formulas: KeepFormulasOption = False,
+    no_texts: NoTextsOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -144,6 +146,7 @@ def cli_explain(
     )  # fmt: skip
     methods = split_names(method or ())
     several = rules is not None or len(methods) > 1
+    check_gallery(no_texts, several)
     exported = export_options(format, output, top_k=top_k, keep_formulas=keep_formulas, several=several)
     if output is not None and not output.suffix:
         refused = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
@@ -178,6 +181,7 @@ def cli_explain(
             start=start,
             limit=limit,
             trust_pickle=trust_pickle,
+            texts=not no_texts,
         )
         return
     from textlrp.models.given_files import inputs_of

@@ -72,13 +72,14 @@ def write_gallery(
     versus: str | None = None,
     start: Start | None = None,
     title: str | None = None,
+    texts: bool = True,
     force: bool = False,
 ) -> Path:
     """Write a page with a section per document and a panel for each of :func:`gallery_panels`; return the path.
 
     ``target`` and ``versus`` are those of :func:`explain_corpus`; without a target, the predicted class is explained.
-    ``start`` applies to every panel of LRP. Raises :class:`DataError` if ``path`` is not an ``.html`` file that can
-    be written, and as :func:`explain_corpus` does.
+    ``start`` applies to every panel of LRP. Without ``texts`` the page has no text of a document. Raises
+    :class:`DataError` if ``path`` is not an ``.html`` file that can be written, and as :func:`explain_corpus` does.
     """
     check_output(path, PAGES, force=force)
     panels = gallery_panels(model, rules=rules, methods=methods)
@@ -96,5 +97,5 @@ def write_gallery(
     ]
     replaced = any(_is_cam(name) and _method(model, name) != name for name in methods)
     notes = {"grad-cam": CAM_NOTE} if replaced else {}
-    galleries_page(zip(*columns, strict=True), path, title=title, notes=notes, force=force)
+    galleries_page(zip(*columns, strict=True), path, title=title, notes=notes, texts=texts, force=force)
     return Path(path)

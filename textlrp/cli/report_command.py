@@ -38,6 +38,7 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    NoTextsOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
@@ -139,6 +140,7 @@ def cli_report(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    no_texts: NoTextsOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -187,6 +189,7 @@ def cli_report(
             palette=palette,
             evaluation=evaluation,
             trust_pickle=trust_pickle,
+            texts=not no_texts,
         )
         return
     from textlrp.models.given_files import inputs_of
@@ -212,6 +215,7 @@ def cli_report(
         evaluation=evaluation,
         workers=cores(),
         log=print_line,
+        with_texts=not no_texts,
         force=force,
     )
     print_written(written if page else written / "index.html", texts)

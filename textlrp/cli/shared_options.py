@@ -61,6 +61,16 @@ ForceOption = Annotated[
     ),
 ]
 
+NoTextsOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-texts",
+        metavar="",
+        help="Leave out the texts, for an output that may be shared though the texts may not: it has the ids of "
+        "documents, predictions, counts and words of classes, but at most three words of a text in a row.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 KeepFormulasOption = Annotated[
     bool,
     typer.Option(

@@ -26,6 +26,7 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    NoTextsOption,
     SeedOption,
     SheetOption,
     SkipBadOption,
@@ -101,6 +102,7 @@ def cli_shortcuts(
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
     seed: SeedOption = 0,
+    no_texts: NoTextsOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -144,6 +146,7 @@ def cli_shortcuts(
         min_size=min_size,
         max_documents=max_documents,
         seed=seed,
+        texts=not no_texts,
         force=force,
     )
     for group in found.groups[:LISTED]:

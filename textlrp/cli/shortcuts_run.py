@@ -19,6 +19,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.reports.shortcuts.shortcuts_page import example_positions, shortcuts_page
 from textlrp.shortcut_groups import Shortcuts
+from textlrp.text_free import text_free_groups
 
 
 def _is_groups(path: Path) -> bool:
@@ -72,24 +73,26 @@ def shortcuts_of_corpus(
     corpus_name: str,
     method: str = "lrp",
     rule: str | None = None,
+    texts: bool = True,
     force: bool = False,
     **options: Any,
 ) -> Shortcuts:
     """Find the shortcuts of a model and write the files; return the groups.
 
     The file of words has the leading words of all groups of at least this ``suspicion``; it is not written if there
-    are none. The page compares the groups with ``earlier`` ones (:func:`read_groups`). ``options`` are further
-    options of :func:`find_shortcuts`; raises as it does.
+    are none. Without ``texts`` the files have no text of a document. The page compares the groups with ``earlier``
+    ones (:func:`read_groups`). ``options`` are further options of :func:`find_shortcuts`; raises as it does.
     """
     files.check(force=force)
-    texts = list(documents)
+    corpus = list(documents)
     with progress_bar(transient=True) as bar:
-        task = bar.add_task("explaining", total=len(texts), note="")
+        task = bar.add_task("explaining", total=len(corpus), note="")
         found = find_shortcuts(
-            model, texts, method=method, rule=rule, progress=lambda done: bar.advance(task, done), **options
+            model, corpus, method=method, rule=rule, progress=lambda done: bar.advance(task, done), **options
         )
-    rows = example_positions(found)
-    examples = dict(zip(rows, explain(model, [texts[row] for row in rows], method=method, rule=rule), strict=True))
+    found = found if texts else text_free_groups(found)
+    rows = example_positions(found) if texts else []
+    examples = dict(zip(rows, explain(model, [corpus[row] for row in rows], method=method, rule=rule), strict=True))
     if files.groups is not None:
         with atomic_file(files.groups, _GROUPS[".json"], force=force) as unfinished:
             unfinished.write_text(json_text(found.to_dict()), encoding="utf-8")
@@ -106,6 +109,7 @@ def shortcuts_of_corpus(
         earlier=earlier,
         model_name=model_name,
         corpus_name=corpus_name,
+        texts=texts,
         force=force,
     )
     return found

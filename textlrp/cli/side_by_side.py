@@ -34,6 +34,7 @@ def gallery(
     start: Literal["score", "centered"] | None,
     limit: int | None,
     trust_pickle: bool,
+    texts: bool,
 ) -> None:
     """Write one page with a panel for each rule and method; raises :class:`OptionError` without ``output``."""
     if output is None:
@@ -47,20 +48,21 @@ def gallery(
 
     classifier = load_model(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
-    texts = documents(limit or GALLERY_TEXTS)
+    found = documents(limit or GALLERY_TEXTS)
     page = write_gallery(
         classifier,
-        texts,
+        found,
         output,
         rules=rules,
         methods=methods,
         target=one,
         versus=versus,
         start=start,
+        texts=texts,
         force=force,
     )
-    print_written(page, texts)
-    texts.list_rejected()
+    print_written(page, found)
+    found.list_rejected()
 
 
 def comparison(
@@ -81,6 +83,7 @@ def comparison(
     palette: str,
     evaluation: Path | None,
     trust_pickle: bool,
+    texts: bool,
 ) -> None:
     """Write one page that compares two models, rules or methods."""
     if evaluation is not None:
@@ -105,12 +108,12 @@ def comparison(
         target=target[0] if target else None,
         start=start,
     )
-    texts = documents(limit)
+    found = documents(limit)
     page = write_comparison(
-        first, texts, output, compared, names=(model, against or model), palette=palette, force=force
+        first, found, output, compared, names=(model, against or model), palette=palette, texts=texts, force=force
     )
-    print_written(page, texts)
-    texts.list_rejected()
+    print_written(page, found)
+    found.list_rejected()
 
 
 def _check_one(target: Sequence[str], what: str) -> None:
@@ -125,6 +128,15 @@ def check_single(**options: object) -> None:
             raise OptionError(
                 f"--{name} cannot be used with several rules or methods. Leave it out, or add the rule to --rules."
             )
+
+
+def check_gallery(no_texts: bool, several: bool) -> None:
+    """Raise :class:`OptionError` for ``--no-texts`` unless several rules or methods are given."""
+    if no_texts and not several:
+        raise OptionError(
+            "--no-texts must be left out with one rule and method, because an explanation is its marked text; got "
+            "--no-texts. Leave it out, pass several --rules, or use textlrp report --no-texts."
+        )
 
 
 def check_stored(**options: object) -> None:

@@ -88,9 +88,12 @@ def write_comparison(
     names: tuple[str, str] | None = None,
     title: str | None = None,
     palette: str = "red-blue",
+    texts: bool = True,
     force: bool = False,
 ) -> Path:
     """Write a page with both explanations of each document; return the path. ``names`` are the names of the models.
+
+    Without ``texts`` the page has no text of a document.
 
     Raises :class:`DataError` if ``path`` is not an ``.html`` file that can be written or if there are no documents,
     and as :func:`textlrp.explain` does.
@@ -99,7 +102,7 @@ def write_comparison(
     known = KnownLabels(model.classes_.tolist())
     pairs = explain_both_sides(model, known.resolve(documents), compared)
     about = _explained_class(model, compared)
-    comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
+    comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, texts=texts, force=force)
     known.warn()
     return Path(path)
 

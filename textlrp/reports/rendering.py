@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 
 from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import atomic_file
-from textlrp.records import Status
+from textlrp.records import TEXTS_LEFT_OUT, Status
 from textlrp.reports.glossary import glossary_of
 from textlrp.reports.marks import TextRun
 from textlrp.reports.numbers import percentage
@@ -76,6 +76,7 @@ def _templates() -> Environment:
     templates.filters["percent"] = percentage
     templates.globals["page_mark"] = Markup(PAGE_MARK)
     templates.globals["glossary_of"] = glossary_of
+    templates.globals["left_out"] = TEXTS_LEFT_OUT
     return templates
 
 

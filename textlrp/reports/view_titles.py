@@ -25,10 +25,16 @@ def snippet(explanation: Explanation, length: int = 110) -> str:
 
 def document_title(explanation: Explanation) -> str:
     """Return the heading of a document: its id, "Document 17" for a number, or its first words if it has no name."""
+    if explanation.document_id in ("", UNNAMED) and (beginning := snippet(explanation, 60)):
+        return f"“{beginning}”"
+    return named_title(explanation)
+
+
+def named_title(explanation: Explanation) -> str:
+    """Return the heading of a document without words of it: its id, "Document 17" for a number, or "A text"."""
     name = explanation.document_id
     if name in ("", UNNAMED):
-        beginning = snippet(explanation, 60)
-        return f"“{beginning}”" if beginning else "A text"
+        return "A text"
     return f"Document {name}" if name.isdecimal() else name
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from textlrp.errors import DataError, ModelError, StoppedError
 from textlrp.evaluation.measured_corpus import empty_corpus, score_corpus
 from textlrp.evaluation.rationale_files import read_marked
-from textlrp.evaluation.running.kept_stages import Stages
+from textlrp.evaluation.running.kept_stages import Stages, remove_texts
 from textlrp.evaluation.running.measured import methods
 from textlrp.evaluation.running.measures import MEASURES, ONE_LABEL_ONLY, TITLES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_plan, without_corpus
@@ -27,7 +27,7 @@ from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import without_options
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.given_files import inputs_of
-from textlrp.records import Document
+from textlrp.records import TEXTS_LEFT_OUT, Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
 from textlrp.text.named_corpora import Log, silent
 from textlrp.version import __version__
@@ -70,6 +70,8 @@ def evaluate(
     needs_corpus = plan.measures != RATIONALES_ONLY
     corpus = score_corpus(model, documents) if needs_corpus else empty_corpus(model)
     target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
+    if not plan.texts:
+        remove_texts(target / "stages")
     stages = Stages(target / "stages", _stage_key(model, documents, plan))
     results: dict[str, Any] = {
         "version": __version__,
@@ -101,6 +103,8 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     """Compute every measure of the plan; a measure that cannot be computed adds a note with the reason."""
     if run.plan.measures != RATIONALES_ONLY:
         run.note_corpus_limits()
+    if not run.plan.texts:
+        run.notes.append(TEXTS_LEFT_OUT)
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.takes(name):

@@ -15,6 +15,9 @@ from textlrp.files.written_file import atomic_file
 
 Arrays = Mapping[str, NDArray[Any]]
 
+WORDS_STAGE, ERRORS_STAGE = "words", "label errors"
+"""The names of the stages that contain words of documents begin with these."""
+
 
 class Stages:
     """A folder of finished stages for one model, corpus and set of options.
@@ -48,7 +51,17 @@ class Stages:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
+def remove_texts(folder: Path) -> None:
+    """Remove the finished stages that contain words of documents, also those of other models and corpora."""
+    for name in (WORDS_STAGE, ERRORS_STAGE):
+        for path in folder.glob(f"*/{_readable(name)}-*.json"):
+            path.unlink()
+
+
+def _readable(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name)[:60]
+
+
 def _file_name(name: str) -> str:
     """A readable file name for a stage; the hash keeps similar names distinct."""
-    readable = "".join(c if c.isalnum() else "-" for c in name)[:60]
-    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{_readable(name)}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

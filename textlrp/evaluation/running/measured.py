@@ -21,12 +21,14 @@ from textlrp.evaluation.rationales import (
     rationale_agreement,
 )
 from textlrp.evaluation.running.compared_rows import compared_rows
+from textlrp.evaluation.running.kept_stages import WORDS_STAGE
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.evaluation.sanity import ledger_shares, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.models.cnn import has_winning_windows
+from textlrp.text_free import text_free_words
 
 
 def pointing(run: EvaluationRun) -> dict[str, Any]:
@@ -118,13 +120,14 @@ def _agreement_row(title: str, agreement: Agreement) -> dict[str, Any]:
 
 def words(run: EvaluationRun) -> list[dict[str, Any]]:
     """The most relevant words and phrases (n-grams) of each class, by the reference method."""
-    spec = run.plan.methods[0]
+    spec, stage = run.plan.methods[0], WORDS_STAGE if run.plan.texts else f"text-free {WORDS_STAGE}"
 
     def make() -> list[dict[str, Any]]:
         phrases = 10 if has_winning_windows(run.model) else 0
         with progress("most relevant words of each class", len(run.documents)) as done:
             whys = explain(run.model, iter(run.documents), method=spec.method, rule=spec.rule, phrases=phrases)
             found = class_words(_counted(whys, done))
+        found = found if run.plan.texts else text_free_words(found)
         return [
             {
                 "label": each.label,
@@ -135,7 +138,7 @@ def words(run: EvaluationRun) -> list[dict[str, Any]]:
             for each in found
         ]
 
-    made: list[dict[str, Any]] = run.stages.plain(f"words {spec.settings(run.model).printed}", make)
+    made: list[dict[str, Any]] = run.stages.plain(f"{stage} {spec.settings(run.model).printed}", make)
     return made
 
 

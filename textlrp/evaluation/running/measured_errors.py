@@ -9,6 +9,7 @@ from textlrp.evaluation.label_errors import RANKING, RANKINGS, errors_of_corpus
 from textlrp.evaluation.planted_errors import PLANTED_SHARE, planted_label_errors
 from textlrp.evaluation.retraining import trainable
 from textlrp.evaluation.running.compared_rows import compared_rows
+from textlrp.evaluation.running.kept_stages import ERRORS_STAGE
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
 from textlrp.relevant_words import WordRelevance
 
@@ -20,19 +21,20 @@ FOLDS = 5
 
 def errors(run: EvaluationRun) -> dict[str, Any]:
     """The documents that most likely have a wrong label, with the words that oppose it by the reference method."""
-    spec = run.plan.methods[0]
+    spec, stage = run.plan.methods[0], ERRORS_STAGE if run.plan.texts else f"text-free {ERRORS_STAGE}"
+
+    def listed(words: tuple[WordRelevance, ...]) -> list[dict[str, Any]]:
+        return _words(words) if run.plan.texts else []
 
     def make() -> dict[str, Any]:
         found = errors_of_corpus(run.corpus, run.documents, n=LISTED, ranking=RANKING, spec=spec)
         rows = [
-            each._asdict() | {"opposing": _words(each.opposing), "supporting": _words(each.supporting)}
+            each._asdict() | {"opposing": listed(each.opposing), "supporting": listed(each.supporting)}
             for each in found
         ]
         return {"rows": rows}
 
-    made: dict[str, Any] = run.stages.plain(
-        f"label errors {LISTED} {RANKING} {spec.settings(run.model).printed}", make
-    )
+    made: dict[str, Any] = run.stages.plain(f"{stage} {LISTED} {RANKING} {spec.settings(run.model).printed}", make)
     known = run.corpus.true_label >= 0
     return {
         "documents": int(known.sum()),

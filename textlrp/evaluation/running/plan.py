@@ -94,6 +94,7 @@ class EvaluationPlan:
     - ``other_models``: models by name, to compare their explanations with those of this model.
     - ``measures``: names of :data:`.MEASURES`, by default all but those of :data:`.ON_REQUEST`.
     - ``repeats``: trainings with different seeds, for the measures that train models.
+    - ``texts``: False leaves out words of documents, and words and phrases of classes of more than three words.
     """
 
     methods: tuple[MethodSpec, ...]
@@ -112,6 +113,7 @@ class EvaluationPlan:
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
     repeats: int = 3
+    texts: bool = True
 
     def takes(self, measure: str) -> bool:
         """Whether a measure is to be taken."""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from textlrp.explainers.similar.feature_relevance import Comparable
 
+__all__ = ["Neighbor", "nearest"]
+
 
 class Neighbor(NamedTuple):
     """A document of a corpus, its position (from 0), and why it is similar to the text.

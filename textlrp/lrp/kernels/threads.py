@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numba
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+
+def _torch_after_fork() -> None:
+    """Let torch compute on one thread in a forked process.
+
+    A fork copies only the thread that calls it. Torch would wait forever for the other threads of the parent.
+    PyTorch's own data loaders set the same limit in their worker processes.
+    """
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_torch_after_fork)
 
 
 @contextmanager

@@ -79,12 +79,14 @@ def comparison_page(
     about: str = "",
     title: str | None = None,
     palette: str = "red-blue",
+    texts: bool = True,
     force: bool = False,
 ) -> str:
     """Return a page that compares pairs of explanations, the largest distance first; write it to ``path`` if given.
 
     The two explanations of a pair are of the same document, with one target each. ``names`` are the names of the two
-    models (default: their fingerprints); ``about`` is a sentence on which class is explained. Pairs are read one at a
+    models (default: their fingerprints); ``about`` is a sentence on which class is explained; without ``texts`` the
+    page has no text of a document. Pairs are read one at a
     time and not kept in memory. Raises :class:`DataError` if there is no pair, if the texts of a pair differ, if an
     explanation has several targets, if a side changes its model, rule or method, or if ``path`` cannot be written;
     :class:`OptionError` for an unknown palette.
@@ -99,13 +101,13 @@ def comparison_page(
         both = aligned(*pair)
         sides, version = sides or sides_of(pair, names), pair[0].version
         _check_same(sides, pair)
-        done.append(_compared(pair, both, sides, f"d{position + 1}", colors))
+        done.append(_compared(pair, both, sides, f"d{position + 1}", colors, texts))
         first, second = map(label_positions, pair)
         if first is not None and second is not None:
             counts = counts or (LabelCounts(len(pair[0].labels)), LabelCounts(len(pair[1].labels)))
             counts[0].add(*first)
             counts[1].add(*second)
-        count_words(tallies, both)
+        count_words(tallies, both, short_only=not texts)
     if sides is None:
         raise DataError("pairs must contain at least one pair of explanations; got none. Check the input documents.")
     page = rendered(
@@ -123,6 +125,7 @@ def comparison_page(
         facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colors,
+        texts=texts,
     )
     if path is not None:
         write_page(page, path, force=force)
@@ -161,7 +164,7 @@ def _check_same(sides: tuple[ComparedSide, ComparedSide], pair: Pair) -> None:
 
 
 def _compared(
-    pair: Pair, both: AlignedWords, sides: tuple[ComparedSide, ComparedSide], uid: str, colors: Palette
+    pair: Pair, both: AlignedWords, sides: tuple[ComparedSide, ComparedSide], uid: str, colors: Palette, texts: bool
 ) -> Compared:
     part = shared_passage(pair, full_text=FULL_TEXT, limit=PASSAGE_LENGTH)
     docs = [view(each) for each in pair]
@@ -181,8 +184,9 @@ def _compared(
         share=round(100 * both.distance),
         correlation=correlation_text(both.rank_correlation),
         overlap=overlap_text(both.top_overlap),
-        words=words_of_document(both, (sides[0].heading, sides[1].heading)),
+        words=words_of_document(both, (sides[0].heading, sides[1].heading)) if texts else [],
         palette=colors,
+        texts=texts,
     )
     one, other = docs[0].correct, docs[1].correct
     return Compared(

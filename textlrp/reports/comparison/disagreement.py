@@ -13,6 +13,7 @@ import numpy as np
 
 from textlrp.reports.comparison.agreement import AlignedWords
 from textlrp.reports.numbers import decimals, number
+from textlrp.text_free import is_short
 
 WORDS_OF_DOCUMENT, WORDS_OF_ALL = 8, 20
 """Words listed for one document, and for each side over all documents."""
@@ -58,10 +59,12 @@ def words_of_document(both: AlignedWords, headings: tuple[str, str]) -> list[Wor
     return _disagreement_rows(rows, headings, 3)
 
 
-def count_words(tallies: dict[str, Tally], both: AlignedWords) -> None:
-    """Add the words of one document to the tallies."""
+def count_words(tallies: dict[str, Tally], both: AlignedWords, *, short_only: bool = False) -> None:
+    """Add the words of one document to the tallies; ``short_only`` leaves out forms of more than three words."""
     numbers = (both.first, both.second, both.first_read.astype(int), both.second_read.astype(int))
     for word, *values in zip(both.words, *(each.tolist() for each in numbers), strict=True):
+        if short_only and not is_short(word):
+            continue
         old = tallies.get(word, Tally())
         tallies[word] = Tally(*(a + b for a, b in zip(old, (*values, 1), strict=True)))
 

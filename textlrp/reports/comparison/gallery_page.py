@@ -20,7 +20,7 @@ from textlrp.reports.naming import DisplayName, name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import DocumentView, view
-from textlrp.reports.view_titles import start_title
+from textlrp.reports.view_titles import named_title, start_title
 
 FULL_PANEL_TEXT = 1200
 """A text of at most this many characters is shown in full in every panel."""
@@ -75,21 +75,26 @@ def galleries_page(
     title: str | None = None,
     notes: Mapping[str, str] | None = None,
     palette: str = "red-blue",
+    texts: bool = True,
     force: bool = False,
 ) -> str:
     """Return a page with one section per document, each as on a :func:`gallery_page`.
 
-    The documents are read one at a time. With ``force`` a file at ``path`` that is not a page of textlrp is moved to
-    a backup name. Raises the errors of :func:`gallery_page`.
+    The documents are read one at a time. Without ``texts`` the page has no text of a document. With ``force`` a file
+    at ``path`` that is not a page of textlrp is moved to a backup name. Raises the errors of :func:`gallery_page`.
     """
     colors = palette_of(palette)
     parts, docs, most, terms = [], [], 0, set[str]()
     for explanations in documents:
         part = shared_passage(_comparable(explanations), full_text=FULL_PANEL_TEXT, limit=PANEL_PASSAGE)
-        panels = _panels(explanations, part, notes or {})
+        panels = _panels(explanations, part, notes or {}, title=None if texts else named_title(explanations[0]))
         # the number of sections is not known yet, so each has a heading, which CSS hides if it is the only one
         parts.append(
-            Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colors))
+            Markup(
+                rendered(
+                    "gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colors, texts=texts
+                )
+            )
         )
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
@@ -105,6 +110,7 @@ def galleries_page(
         more_terms=terms,
         facts=[fact for fact in docs[0][1] if fact.name in shared],
         palette=colors,
+        texts=texts,
     )
     if path is not None:
         write_page(page, path, force=force)
@@ -144,10 +150,12 @@ def _comparable(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
     return explanations
 
 
-def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[str, str]) -> list[Panel]:
+def _panels(
+    explanations: Sequence[Explanation], part: Passage, notes: Mapping[str, str], *, title: str | None
+) -> list[Panel]:
     panels = []
     for position, explanation in enumerate(explanations):
-        doc = view(explanation)
+        doc = view(explanation, title=title)
         both = aligned(explanation, explanations[0]) if position else None
         panels.append(
             Panel(

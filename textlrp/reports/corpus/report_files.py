@@ -21,16 +21,17 @@ def list_page(
     title: str = "",
     palette: str = "red-blue",
     sections: ReportSections | None = None,
+    texts: bool = True,
     force: bool = False,
 ) -> str:
     """Return a report on one page, and write it to ``path`` if given. It suits up to a few hundred documents.
 
     The page has the accuracy, the confusion matrix, the most relevant words of each class, and a list of all
-    documents, each of which can be unfolded. Raises :class:`DataError` if an item is not an Explanation or ``path``
-    cannot be written, :class:`OptionError` for an unknown palette.
+    documents, each of which can be unfolded unless ``texts`` is False. Raises :class:`DataError` if an item is not an
+    Explanation or ``path`` cannot be written, :class:`OptionError` for an unknown palette.
     """
     palette_of(palette)
-    summary, parts = Summary(), []
+    summary, parts = Summary(texts=texts), []
     for explanation in checked_explanations(explanations):
         row = summary.add(explanation)
         parts.append(document_part(explanation, row, summary, palette))
@@ -48,24 +49,31 @@ def write_report(
     palette: str = "red-blue",
     sections: ReportSections | None = None,
     workers: int = 1,
+    texts: bool = True,
     force: bool = False,
 ) -> Path:
     """Write one explanation as a page, or many as a report on one page (``.html``) or in a folder (any other name).
 
     ``sections`` adds a document map and evaluation results to a report of many. ``workers`` is the number of
-    processes that create the pages of a folder, see :func:`report_folder`. The report is written completely or not at
-    all. A page or report that is already at ``path`` is replaced; anything else there is an error, or with
-    ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises :class:`DataError` if
-    ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an unknown palette.
+    processes that create the pages of a folder, see :func:`report_folder`. ``texts=False`` leaves out the texts, for
+    a report that may be shared though its texts may not: it has the ids of the documents, their predictions, and the
+    words of each class, but no page of a document, and no more than three words of a text in a row. The report is
+    written completely or not at all. A page or report that is already at ``path`` is replaced; anything else there is
+    an error, or with ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises
+    :class:`DataError` if ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an
+    unknown palette.
     """
+    if isinstance(explanations, Explanation) and not texts:
+        explanations = [explanations]
     if isinstance(explanations, Explanation):
         document_page(explanations, path, title=title, palette=palette, force=force)
     elif is_page(path):
-        list_page(explanations, path, title=title or "", palette=palette, sections=sections, force=force)
+        list_page(explanations, path, title=title or "", palette=palette, sections=sections, texts=texts, force=force)
     else:
         report_folder(
-            explanations, path, title=title or "", palette=palette, sections=sections, workers=workers, force=force
-        )
+            explanations, path, title=title or "", palette=palette, sections=sections, workers=workers, texts=texts,
+            force=force,
+        )  # fmt: skip
     return Path(path)
 
 

@@ -20,7 +20,7 @@ from textlrp.files.kinds import PAGE, first_line
 from textlrp.files.written_folder import FolderKind, atomic_folder
 from textlrp.machine import process_context, start_forkserver, usable_workers
 from textlrp.records import Status
-from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, index_page
+from textlrp.reports.corpus.report_index import ReportSections, bare_row, checked_explanations, index_page
 from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.document import PageLinks, document_page
 from textlrp.reports.palette import palette as palette_of
@@ -54,6 +54,7 @@ def report_folder(
     palette: str = "red-blue",
     sections: ReportSections | None = None,
     workers: int = 1,
+    texts: bool = True,
     force: bool = False,
 ) -> Path:
     """Write a folder with ``index.html`` and a page for each document, for any number of documents.
@@ -61,10 +62,12 @@ def report_folder(
     The folder is written completely or not at all. With ``workers`` > 1, that many worker processes create the pages;
     the pages are the same. A script that uses workers needs ``if __name__ == "__main__":``; without it, this process
     creates all pages and issues a warning. A report that is already at ``path`` is replaced if nothing was added to
-    it. Raises the errors of :func:`list_page`, and :class:`DataError` if ``path`` is a file or another folder; with
-    ``force`` that is moved to a backup name.
+    it. Without ``texts`` the folder has only ``index.html``. Raises the errors of :func:`list_page`, and
+    :class:`DataError` if ``path`` is a file or another folder; with ``force`` that is moved to a backup name.
     """
     palette_of(palette)
+    if not texts:
+        return _text_free_folder(explanations, Path(path), title, palette, sections or ReportSections(), force=force)
     summary, words = Summary(), dict[str, list[int]]()
     with atomic_folder(path, REPORT, force=force) as folder:
         (folder / "documents").mkdir()
@@ -82,6 +85,24 @@ def report_folder(
         index = index_page(summary, title, palette, sections or ReportSections(), None)
         (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
     return Path(path)
+
+
+def _text_free_folder(
+    explanations: Iterable[Explanation],
+    path: Path,
+    title: str,
+    palette: str,
+    sections: ReportSections,
+    *,
+    force: bool,
+) -> Path:
+    summary = Summary(texts=False)
+    with atomic_folder(path, REPORT, force=force) as folder:
+        rows = [summary.add(explanation) for explanation in checked_explanations(explanations)]
+        parts = [bare_row(row, summary) for row in rows]
+        index = index_page(summary, title, palette, sections, parts)
+        (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
+    return path
 
 
 Page = tuple[Explanation, Path, PageLinks]

@@ -41,9 +41,16 @@ class ReportSections:
 
 
 def document_part(explanation: Explanation, row: DocumentRow, summary: Summary, palette: str) -> Markup:
-    """Render one document of the list: its row, and its text that can be unfolded."""
+    """Render one document of the list: its row, and its text that can be unfolded, if the summary has texts."""
+    if not summary.texts:
+        return bare_row(row, summary)
     uid, doc, colors = f"d{row.position + 1}", view(explanation), palette_of(palette)
     return Markup(rendered("item.html", doc=doc, uid=uid, row=row, names=summary.names, palette=colors))
+
+
+def bare_row(row: DocumentRow, summary: Summary) -> Markup:
+    """Render one document of a list without texts: its row."""
+    return Markup(rendered("bare_row.html", uid=f"d{row.position + 1}", row=row, names=summary.names))
 
 
 def index_page(

@@ -22,6 +22,7 @@ from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, more_terms, rule_title, snippet, start_title
+from textlrp.text_free import text_free_words
 
 ROW_WORDS = 3
 """Most relevant words listed in the row of a document."""
@@ -53,7 +54,8 @@ class Summary:
 
     ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
     a class of the model; ``probabilities`` is whether all documents have probabilities; ``several`` is whether the
-    model is multi-label; ``more_terms`` are additional kinds of terms for the glossary.
+    model is multi-label; ``more_terms`` are additional kinds of terms for the glossary. Without ``texts``, rows and
+    words of classes contain no text of a document.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Summary:
     probabilities: bool = True
     several: bool = False
     more_terms: set[str] = field(default_factory=set)
+    texts: bool = True
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -99,8 +102,8 @@ class Summary:
             f"probability\N{NO-BREAK SPACE}{percentage(confidence)}"
             if explanation.probabilities is not None
             else f"score {number(float(explanation.scores[best]))}",
-            tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
-            snippet(explanation),
+            tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0) if self.texts else (),
+            snippet(explanation) if self.texts else "",
             (tuple(sorted(self.classes[name] for name in explanation.predicted_labels)), true)
             if self.several
             else None,
@@ -125,7 +128,8 @@ class Summary:
 
     def words(self) -> list[ClassWords]:
         """Return the most relevant words of each class."""
-        return self._words.found()
+        found = self._words.found()
+        return found if self.texts else text_free_words(found)
 
     def matrix(self) -> list[list[Confusion]]:
         """Return the confusion matrix (C, C), true label by predicted class; empty without labels or if too large.

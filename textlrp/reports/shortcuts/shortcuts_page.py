@@ -53,16 +53,17 @@ def shortcuts_page(
     corpus_name: str = "",
     shown: int = SHOWN,
     palette: str = "red-blue",
+    texts: bool = True,
     force: bool = False,
 ) -> str:
     """Return the groups of a model as a self-contained page, and write it to ``path`` if given.
 
     ``examples`` are explanations of documents by their position in the corpus; a group shows those that it contains.
     ``earlier`` are the groups of another model, such as one that was trained with more words, in the form of
-    :meth:`.Shortcuts.to_dict`. ``shown`` groups are shown in full, the others are listed. Raises as
-    :func:`.document_page` does.
+    :meth:`.Shortcuts.to_dict`. Without ``texts`` the page has no text of a document. ``shown`` groups are shown in
+    full, the others are listed. Raises as :func:`.document_page` does.
     """
-    explained = examples or {}
+    explained = (examples if texts else None) or {}
     groups = [_group_view(number, group, explained) for number, group in enumerate(found.groups, start=1)]
     page = rendered(
         "shortcuts.html",
@@ -75,6 +76,7 @@ def shortcuts_page(
         classes=[(label, [each for each in groups if each.group.label == label]) for label in found.labels],
         facts=_facts(found, model_name, corpus_name),
         palette=palette_of(palette),
+        texts=texts,
     )
     if path is not None:
         write_page(page, path, force=force)
