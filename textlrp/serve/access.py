@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -95,8 +95,11 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def observed(app: ASGIApp, metrics: ServiceMetrics) -> ASGIApp:
-    """Add the security headers to each answer, write one line of log for it, and count it."""
+def observed(app: ASGIApp, metrics: ServiceMetrics, stopping: Callable[[], bool]) -> ASGIApp:
+    """Add the security headers to each answer, write one line of log for it, and count it.
+
+    While the service is ``stopping``, each answer closes its connection.
+    """
 
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,6 +115,8 @@ def observed(app: ASGIApp, metrics: ServiceMetrics) -> ASGIApp:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if stopping():
+                    headers["Connection"] = "close"
             await send(message)
 
         try:
