@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from own_loop import run_alone
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from toys import LABELS, NAMES, TEXTS, fitted
@@ -56,7 +57,7 @@ def together(app: ASGIApp, bodies: Sequence[Any], path: str = "/v1/explain") -> 
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HOST) as client:
             return list(await asyncio.gather(*(client.post(path, json=body) for body in bodies)))
 
-    return asyncio.run(post_all())
+    return run_alone(post_all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_loop import run_alone
 from services import toy_models
 
 from textlrp.errors import DataError
@@ -39,7 +40,7 @@ def answers_of(
         batches.close()
         return found
 
-    return asyncio.run(all_answers())
+    return run_alone(all_answers())
 
 
 @settings(max_examples=30)
@@ -89,7 +90,7 @@ def test_a_job_whose_client_left_is_not_computed() -> None:
         assert await third == b"third"
         batches.close()
 
-    asyncio.run(run())
+    run_alone(run())
     assert computed == ["first", "third"]
 
 
@@ -111,7 +112,7 @@ def test_the_event_loop_is_free_while_a_batch_is_computed() -> None:
         batches.close()
         return found
 
-    assert asyncio.run(run()) == b"a"
+    assert run_alone(run()) == b"a"
 
 
 def test_an_unexpected_error_is_raised_to_its_client() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from own_loop import run_alone
 from services import toy_models
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from toys import TEXTS
@@ -89,7 +90,7 @@ def test_more_requests_than_may_wait_are_answered_with_503() -> None:
         again = await ask(app, [b"x"])
         return [status for status, _, _ in (*refused, *accepted, again)]
 
-    assert asyncio.run(run()) == [503, 503, 200, 200, 200, 200]
+    assert run_alone(run()) == [503, 503, 200, 200, 200, 200]
 
 
 def test_long_bodies_that_wait_together_are_limited() -> None:
@@ -108,19 +109,19 @@ def test_long_bodies_that_wait_together_are_limited() -> None:
         go.set()
         return [refused[0], *(status for status, _, _ in await asyncio.gather(*waiting))]
 
-    assert asyncio.run(run()) == [503, *[200] * BODIES]
+    assert run_alone(run()) == [503, *[200] * BODIES]
 
 
 def test_a_slow_body_times_out_and_gives_its_place_back() -> None:
     app = app_that(short, timeout=0.05, max_waiting=1)
-    assert asyncio.run(ask(app, [b"{", None]))[0] == 408
-    assert asyncio.run(ask(app, [b"x"]))[0] == 200
+    assert run_alone(ask(app, [b"{", None]))[0] == 408
+    assert run_alone(ask(app, [b"x"]))[0] == 200
 
 
 def test_a_body_in_parts_is_read_up_to_the_limit() -> None:
     app = app_that(short, max_body=10)
-    assert asyncio.run(ask(app, [b"12345", b"67890"]))[0] == 200
-    assert asyncio.run(ask(app, [b"12345", b"67890", b"1"]))[0] == 413
+    assert run_alone(ask(app, [b"12345", b"67890"]))[0] == 200
+    assert run_alone(ask(app, [b"12345", b"67890", b"1"]))[0] == 413
 
 
 def test_the_rest_of_a_long_body_is_discarded_so_that_the_client_sees_the_answer() -> None:
@@ -141,8 +142,8 @@ def test_the_rest_of_a_long_body_is_discarded_so_that_the_client_sees_the_answer
         await app(dict(SCOPE), receive, send)
         return found[0]
 
-    assert (asyncio.run(run(12)), len(received)) == (413, 12)
-    assert asyncio.run(run(10**9)) == 413
+    assert (run_alone(run(12)), len(received)) == (413, 12)
+    assert run_alone(run(10**9)) == 413
     assert len(received) < 30  # a body that does not end is not read forever
 
 
@@ -153,7 +154,7 @@ def test_a_long_answer_is_sent_in_parts_while_the_client_reads() -> None:
         return content
 
     app = app_that(long)
-    assert asyncio.run(ask(app, [b"x"])) == (200, content, -(-len(content) // PIECE))
+    assert run_alone(ask(app, [b"x"])) == (200, content, -(-len(content) // PIECE))
 
 
 def test_a_client_that_does_not_read_loses_its_answer_and_its_place() -> None:
@@ -168,10 +169,10 @@ def test_a_client_that_does_not_read_loses_its_answer_and_its_place() -> None:
         received += 1
         await asyncio.sleep(60 if received > 3 else 0)
 
-    status, body, _ = asyncio.run(ask(app, [b"x"], pause))
+    status, body, _ = run_alone(ask(app, [b"x"], pause))
     assert (status, len(body)) == (200, 2 * PIECE)
-    assert asyncio.run(ask(app_that(short), [b"x"]))[0] == 200
-    assert asyncio.run(ask(app, [b"x"]))[0] == 200
+    assert run_alone(ask(app_that(short), [b"x"]))[0] == 200
+    assert run_alone(ask(app, [b"x"]))[0] == 200
 
 
 def test_a_job_is_given_up_when_its_client_disconnects() -> None:
@@ -208,7 +209,7 @@ def test_a_job_is_given_up_when_its_client_disconnects() -> None:
         assert computed == jobs[:1]
         batches.close()
 
-    asyncio.run(run())
+    run_alone(run())
 
 
 def test_an_answer_that_takes_too_long_is_given_up() -> None:
@@ -228,6 +229,6 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
         sent.append(message)
 
     # the limit for the body and for sending is the same, but these two take no time here
-    asyncio.run(app(scope, receive, send))
+    run_alone(app(scope, receive, send))
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"1") in sent[0]["headers"]

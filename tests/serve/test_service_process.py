@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from hostile_requests import hostile_requests, post
+from own_loop import run_alone
 from services import RunningService, running_service
 from toys import TEXTS, fitted
 
@@ -83,7 +84,7 @@ async def stop_under_load(service: RunningService) -> Counter[int]:
 def test_no_accepted_request_is_lost_when_the_service_stops(saved: str, tmp_path: Path, workers: int) -> None:
     for number in range(KILLS if workers == 1 else 3):
         with running_service([saved], tmp_path / f"{number}.log", "--workers", str(workers)) as service:
-            answered = asyncio.run(stop_under_load(service))
+            answered = run_alone(stop_under_load(service))
         lines = service.lines()
         logged = Counter(line["status"] for line in lines if line.get("route") == "/v1/explain")
         assert logged == answered, f"run {number}"
