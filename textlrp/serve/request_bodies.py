@@ -55,7 +55,11 @@ class PredictBody(_Body):
     """The body of ``POST /v1/predict``."""
 
     model: str | None = Field(None, description="Name of the model. Default: the first one.")
-    texts: list[StrictStr | TextItem] = Field(min_length=1, description="The texts, as strings or objects.")
+    texts: list[StrictStr | TextItem] = Field(
+        min_length=1,
+        fail_fast=True,  # listing half a million wrong texts would take seconds
+        description="The texts, as strings or objects.",
+    )
 
 
 class ExplainBody(PredictBody):
