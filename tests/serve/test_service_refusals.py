@@ -8,9 +8,11 @@ import sys
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from services import toy_client
 
 from textlrp.serve.access import host_name
+from textlrp.serve.request_bodies import ExplainBody
 from textlrp.serve.request_log import FIELDS, JsonLines
 from textlrp.serve.serve_options import ServeOptions
 
@@ -61,6 +63,12 @@ def test_wrong_bodies(content: bytes, status: int, part: str) -> None:
     assert part in problem["detail"]
     if "fields" in part:
         assert problem["errors"]
+
+
+def test_a_body_of_wrong_texts_is_not_checked_to_its_end() -> None:
+    with pytest.raises(ValidationError) as found:
+        ExplainBody.model_validate_json(b'{"texts": [' + b"1, " * 10_000 + b"1]}")
+    assert found.value.error_count() < 10
 
 
 @pytest.mark.parametrize(
