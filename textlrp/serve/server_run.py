@@ -43,13 +43,14 @@ def run_service(models: Sequence[str], options: ServeOptions, *, trust_pickle: b
             _announce(listener, options)
             uvicorn.Server(config).run(sockets=[listener])
         return
-    with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder, bound_socket(options) as listener:
+    with bound_socket(options) as listener:
         for place in named_places(models).values():  # uvicorn starts a worker that fails again, without end
             load_classifier(place, trust_pickle=trust_pickle)
-        os.environ[SHARED_FOLDER] = folder  # read by the workers, which are started below
-        config = _config(make, options)  # configures logging
-        _announce(listener, options)
-        Multiprocess(config, sockets=[listener]).run()
+        with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder:
+            os.environ[SHARED_FOLDER] = folder  # read by the workers, which are started below
+            config = _config(make, options)  # configures logging
+            _announce(listener, options)
+            Multiprocess(config, sockets=[listener]).run()
 
 
 def loaded_app(models: Sequence[str], options: ServeOptions, trust_pickle: bool) -> ASGIApp:
