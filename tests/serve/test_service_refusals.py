@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from services import toy_client
 
 from textlrp.serve.access import host_name
-from textlrp.serve.request_bodies import ExplainBody
+from textlrp.serve.request_bodies import MOST_NUMBERS, ExplainBody
 from textlrp.serve.request_log import FIELDS, JsonLines
 from textlrp.serve.serve_options import ServeOptions
 
@@ -63,6 +63,18 @@ def test_wrong_bodies(content: bytes, status: int, part: str) -> None:
     assert part in problem["detail"]
     if "fields" in part:
         assert problem["errors"]
+
+
+def test_a_short_request_for_a_very_long_answer_is_refused() -> None:
+    client = toy_client()
+    texts = ["a " * 10_000] * 20
+    classes = len(client.get("/v1/models").json()["models"][0]["labels"])
+    most = MOST_NUMBERS // (100 * classes)
+    answer = client.post("/v1/explain", json={"texts": texts, "target": ["all"] * 100})
+    assert answer.status_code == 422
+    detail = f"at most {most:,} characters together for {100 * classes} targets; got 400,000"
+    assert detail in answer.json()["detail"]
+    assert client.post("/v1/explain", json={"texts": texts[:1], "target": ["all"] * 2}).status_code == 200
 
 
 def test_a_body_of_wrong_texts_is_not_checked_to_its_end() -> None:

@@ -16,6 +16,8 @@ MOST_RANGES = 1000
 """Ranges that a text may skip."""
 MOST_TARGETS = 100
 """Classes in a list of targets."""
+MOST_NUMBERS = 20_000_000
+"""Characters of all texts of a request times the number of targets. Its answer has up to half as many numbers."""
 
 
 def _whole_number(value: Any) -> Any:

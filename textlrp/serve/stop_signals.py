@@ -26,8 +26,8 @@ def stop_noticed(stopping: StopNotice) -> Iterator[None]:
     """Set ``stopping.noticed`` when SIGTERM or Ctrl-C arrives, and then call the handler that was there before.
 
     uvicorn asks the open connections to close, but one that is accepted in the same moment is not among them. The
-    service therefore closes every connection after its next response as soon as it is set. Outside of the
-    main thread, as in tests, signals cannot be noticed.
+    service therefore closes every connection after its next response as soon as it is set. Outside of the main
+    thread, as in tests, signals cannot be noticed.
     """
     stopping.noticed = False
     if threading.current_thread() is not threading.main_thread():
