@@ -13,7 +13,7 @@ from textlrp.reports.palette import palette as palette_named
 from textlrp.spacy_pipe.spacy_results import COMPONENT, relevance_of_tokens
 
 MIN_SHARE = 0.1
-"""A token is marked if its relevance is at least this share of the largest. displaCy's labels would overlap otherwise."""
+"""A token is marked if its relevance is at least this share of the largest. Otherwise displaCy's labels overlap."""
 
 SUPPORTS, OPPOSES = "supports", "opposes"
 """The labels of the spans in ``doc.spans``."""
@@ -38,8 +38,8 @@ def displacy_spans(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``data`` and ``options`` for ``displacy.render(data, style="span", manual=True, options=options)``.
 
-    Each token with at least ``min_share`` of the largest relevance is a span. Its label is the relevance, and its color is the
-    stronger the larger the relevance. Options and errors as in
+    Each token with at least ``min_share`` of the largest relevance is a span. Its label is the
+    relevance, and its color is the stronger the larger the relevance. Options and errors as in
     :func:`textlrp.spacy_pipe.spacy_results.relevance_of_tokens`, and :class:`OptionError` for an unknown palette.
     """
     shades = palette_named(palette).light
