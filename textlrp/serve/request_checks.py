@@ -48,7 +48,7 @@ class RequestRules:
             raise RuleError(_one_of("method", body.method, model.methods))
         documents = self._documents(body.texts)
         target = library_target(body.target)
-        _check_size(documents, target, model)
+        _check_answer_length(documents, target, model)
         key = JobKey(model, "explain", body.rule, body.method, body.start)
         return Job(key, documents, target, as_html)
 
@@ -118,7 +118,7 @@ def _document(row: int, item: str | TextItem, longest: int) -> Document:
     return Document(str(row + 1) if item.id is None else item.id, text, skip=skip)
 
 
-def _check_size(documents: Sequence[Document], target: Any, model: ServedModel) -> None:
+def _check_answer_length(documents: Sequence[Document], target: Any, model: ServedModel) -> None:
     """Refuse a request whose answer would need too much memory, and raise TargetError for an unknown class."""
     classes = model.classifier.classes_
     (found,) = resolve_targets(target, classes, np.zeros((1, len(classes))))

@@ -23,7 +23,7 @@ from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.records import Document
 
-METHODS_OF_MANY_CALLS = frozenset({"lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
+METHODS_OF_MANY_CALLS = frozenset({"integrated-gradients", "lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
 """Methods that evaluate the model many times for each text."""
 TRIAL = "The shuttle reached its orbit, and the doctor is well."
 """The text that is explained once with each rule and method when the service starts."""
