@@ -322,6 +322,10 @@ def test_the_token_stays_in_memory(browser: Browser) -> None:
         page.fill("#text", TEXT)
         page.wait_for_selector("#token", state="visible")
         one.instead = None
+        page.fill("#secret", "schlüssel №1")
+        page.keyboard.press("Enter")
+        assert "ASCII" in page.inner_text("#message")
+        assert page.is_visible("#token")
         page.fill("#secret", "s3cret")
         page.keyboard.press("Enter")
         one.shows(TEXT)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from own_loop import run_alone
@@ -115,9 +116,21 @@ def test_the_event_loop_is_free_while_a_batch_is_computed() -> None:
     assert run_alone(run()) == b"a"
 
 
-def test_an_unexpected_error_is_raised_to_its_client() -> None:
-    def work(_: Sequence[Job]) -> list[bytes]:
-        raise ZeroDivisionError
+@pytest.mark.parametrize("problem", [ZeroDivisionError, MemoryError, StopIteration])
+def test_an_unexpected_error_is_raised_to_its_client(problem: type[Exception]) -> None:
+    def work(batch: Sequence[Job]) -> list[bytes]:
+        if any(each.documents[0].text == "bad" for each in batch):
+            raise problem
+        return texts_of(batch)
 
-    (found,) = answers_of(work, [job(["a"])])
-    assert isinstance(found, ZeroDivisionError)
+    async def all_in_time() -> list[Any]:
+        batches = MicroBatches(work, lambda _: None)
+        jobs = [job(["a"]), job(["bad"]), job(["b"])]
+        async with asyncio.timeout(5):
+            found: list[Any] = await asyncio.gather(*map(batches.answer, jobs), return_exceptions=True)
+        batches.close()
+        return found
+
+    first, bad, last = run_alone(all_in_time())
+    assert (first, last) == (b"a", b"b")
+    assert isinstance(bad, RuntimeError if problem is StopIteration else problem)

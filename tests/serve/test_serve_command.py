@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from textlrp.cli import main
 from textlrp.cli.serve_command import TOKEN
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
 from textlrp.serve.served_models import named_places
 
 
@@ -29,6 +30,9 @@ def test_without_the_extra_one_sentence_tells_how_to_install_it(
         ([], "MODEL"),
         (["nowhere"], "no model at 'nowhere'"),
         (["20newsgroups-cnn", "20newsgroups-cnn"], "different names; got '20newsgroups-cnn' twice"),
+        (["new="], "MODEL must be a model or NAME=MODEL; got 'new='"),
+        (["20newsgroups-cnn", "--host", "a..b"], "not a name of a host"),
+        (["20newsgroups-cnn", "--host", "a" * 70], "not a name of a host"),
         (["20newsgroups-cnn", "--port", "70000"], "--port"),
         (["20newsgroups-cnn", "--workers", "0"], "--workers"),
         (["20newsgroups-cnn", "--max-waiting", "0"], "--max-waiting"),
@@ -60,6 +64,17 @@ def test_a_port_in_use_is_named() -> None:
             bound_socket(ServeOptions(port=port))
     with pytest.raises(OptionError, match="no-such-host"):
         bound_socket(ServeOptions(host="no-such-host.invalid"))
+
+
+def test_workers_do_not_start_if_a_model_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textlrp.serve import server_run
+    from textlrp.serve.serve_options import ServeOptions
+
+    model = tmp_path / "model.joblib"
+    model.write_bytes(pickle.dumps("not trusted"))
+    monkeypatch.setattr(server_run, "Multiprocess", None)
+    with pytest.raises(ModelError, match="trust"):
+        server_run.run_service([str(model)], ServeOptions(port=0, workers=2))
 
 
 def test_models_are_named_by_their_folder_or_by_the_user(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from services import toy_client
 
 from textlrp.serve.access import host_name
+from textlrp.serve.request_bodies import MOST_NUMBERS, ExplainBody
 from textlrp.serve.request_log import FIELDS, JsonLines
 from textlrp.serve.serve_options import ServeOptions
 
@@ -61,6 +63,24 @@ def test_wrong_bodies(content: bytes, status: int, part: str) -> None:
     assert part in problem["detail"]
     if "fields" in part:
         assert problem["errors"]
+
+
+def test_a_short_request_for_a_very_long_answer_is_refused() -> None:
+    client = toy_client()
+    texts = ["a " * 10_000] * 20
+    classes = len(client.get("/v1/models").json()["models"][0]["labels"])
+    most = MOST_NUMBERS // (100 * classes)
+    answer = client.post("/v1/explain", json={"texts": texts, "target": ["all"] * 100})
+    assert answer.status_code == 422
+    detail = f"at most {most:,} characters together for {100 * classes} targets; got 400,000"
+    assert detail in answer.json()["detail"]
+    assert client.post("/v1/explain", json={"texts": texts[:1], "target": ["all"] * 2}).status_code == 200
+
+
+def test_a_body_of_wrong_texts_is_not_checked_to_its_end() -> None:
+    with pytest.raises(ValidationError) as found:
+        ExplainBody.model_validate_json(b'{"texts": [' + b"1, " * 10_000 + b"1]}")
+    assert found.value.error_count() < 10
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def cli_serve(
         typer.Option(
             "--slow-methods",
             metavar="",
-            help="Also offer occlusion, lime, shap, kernel-shap and smoothgrad, which evaluate the model many times "
-            "for each text. Other requests wait meanwhile.",
+            help="Also offer integrated-gradients, occlusion, lime, shap, kernel-shap and smoothgrad, which evaluate "
+            "the model many times for each text. Other requests wait meanwhile.",
             rich_help_panel=LIMITS,
         ),
     ] = False,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 1 << 16
-"""Bytes of the request line and headers."""
+"""Bytes of the request line and headers, and of the trailers after a body."""
 HEAD_SECONDS = 10.0
 """Time in which the request line and headers must arrive."""
 MOST_CONNECTIONS = 1000
 """Open connections of a process."""
+UNREAD_SECONDS = 60.0
+"""Time after which the connection of a client that reads nothing is ended, on Linux."""
 LINGER_SECONDS = 0.5
 """Time in which a request on an idle connection is still answered when the service stops."""
 
@@ -37,6 +40,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, or refuse it if there are too many."""
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # closing alone would wait until the client reads
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * UNREAD_SECONDS))
         if len(self.connections) > MOST_CONNECTIONS:
             self._refuse(503)
             return
@@ -49,14 +55,17 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        self._head_bytes = max(0, self._head_bytes)
+        if self.transport.is_closing():
             return
         if self._head_bytes > HEAD_BYTES:
-            self._refuse(431)
-        elif self._head_bytes and self._head_timer is None:
+            if self._in_head:
+                self._refuse(431)
+            else:  # trailers, or chunks of nothing; an answer may be on its way
+                self.transport.close()
+        elif self._in_head and self._head_bytes and self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def on_headers_complete(self) -> None:
@@ -66,6 +75,15 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._stopping:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of the body on. It has its own limit."""
+        self._head_bytes -= len(body)
+        super().on_body(body)
+
+    def on_chunk_complete(self) -> None:
+        """Count what is around each chunk by itself: a body may have any number of them."""
+        self._head_bytes = 0
 
     def on_message_complete(self) -> None:
         """Expect the head of the next request."""

@@ -63,7 +63,7 @@ class MicroBatches:
             self._observe(sum(len(job.documents) for job in jobs))
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="textlrp")
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, jobs)
+            running = asyncio.get_running_loop().run_in_executor(self._thread, _answers_or_error, self._work, jobs)
             running.add_done_callback(partial(self._finish, batch))
 
     def _next_batch(self) -> list[_Waiting]:
@@ -97,3 +97,11 @@ class MicroBatches:
         elif not batch[0].answer.done():
             batch[0].answer.set_exception(problem)
         self._start()
+
+
+def _answers_or_error(work: Callable[[Sequence[Job]], list[bytes]], jobs: Sequence[Job]) -> list[bytes]:
+    """Call ``work``. A future cannot have a StopIteration, such as of a user's tokenizer, and would never be done."""
+    try:
+        return work(jobs)
+    except StopIteration as problem:
+        raise RuntimeError("the computation raised StopIteration") from problem

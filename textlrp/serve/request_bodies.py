@@ -16,6 +16,8 @@ MOST_RANGES = 1000
 """Ranges that a text may skip."""
 MOST_TARGETS = 100
 """Classes in a list of targets."""
+MOST_NUMBERS = 20_000_000
+"""Characters of all texts of a request times the number of targets. Its answer has up to half as many numbers."""
 
 
 def _whole_number(value: Any) -> Any:
@@ -55,7 +57,11 @@ class PredictBody(_Body):
     """The body of ``POST /v1/predict``."""
 
     model: str | None = Field(None, description="Name of the model. Default: the first one.")
-    texts: list[StrictStr | TextItem] = Field(min_length=1, description="The texts, as strings or objects.")
+    texts: list[StrictStr | TextItem] = Field(
+        min_length=1,
+        fail_fast=True,  # listing half a million wrong texts would take seconds
+        description="The texts, as strings or objects.",
+    )
 
 
 class ExplainBody(PredictBody):

@@ -18,7 +18,7 @@ from textlrp.explainers.targets import Named, resolve_targets
 from textlrp.records import Document, no_ranges
 from textlrp.serve.batch_work import Job, JobKey
 from textlrp.serve.problems import RequestProblem
-from textlrp.serve.request_bodies import AnyTarget, Contrast, ExplainBody, PredictBody, TextItem
+from textlrp.serve.request_bodies import MOST_NUMBERS, AnyTarget, Contrast, ExplainBody, PredictBody, TextItem
 from textlrp.serve.serve_options import ServeOptions
 from textlrp.serve.served_models import ServedModel
 from textlrp.text.skip import merge_ranges
@@ -48,8 +48,7 @@ class RequestRules:
             raise RuleError(_one_of("method", body.method, model.methods))
         documents = self._documents(body.texts)
         target = library_target(body.target)
-        classes = model.classifier.classes_
-        resolve_targets(target, classes, np.zeros((0, len(classes))))
+        _check_answer_length(documents, target, model)
         key = JobKey(model, "explain", body.rule, body.method, body.start)
         return Job(key, documents, target, as_html)
 
@@ -117,6 +116,19 @@ def _document(row: int, item: str | TextItem, longest: int) -> Document:
             )
     skip = merge_ranges(np.array(item.skip, dtype=np.int32).reshape(-1, 2)) if item.skip else no_ranges()
     return Document(str(row + 1) if item.id is None else item.id, text, skip=skip)
+
+
+def _check_answer_length(documents: Sequence[Document], target: Any, model: ServedModel) -> None:
+    """Refuse a request whose answer would need too much memory, and raise TargetError for an unknown class."""
+    classes = model.classifier.classes_
+    (found,) = resolve_targets(target, classes, np.zeros((1, len(classes))))
+    targets = len(classes) if target is None and model.multilabel else len(found)
+    characters = sum(len(document.text) for document in documents)
+    if characters * targets > MOST_NUMBERS:
+        raise DataError(
+            f"texts must have at most {MOST_NUMBERS // targets:,} characters together for {targets} targets; got "
+            f"{characters:,}. Send several requests, or name fewer targets."
+        )
 
 
 def library_target(target: AnyTarget | None) -> Any:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from textlrp.errors import OptionError, TextlrpError
+from textlrp.errors import OptionError, TextlrpError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.explain import explain_settings
@@ -23,7 +23,7 @@ from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.records import Document
 
-METHODS_OF_MANY_CALLS = frozenset({"lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
+METHODS_OF_MANY_CALLS = frozenset({"integrated-gradients", "lime", "shap", "kernel-shap", "occlusion", "smoothgrad"})
 """Methods that evaluate the model many times for each text."""
 TRIAL = "The shuttle reached its orbit, and the doctor is well."
 """The text that is explained once with each rule and method when the service starts."""
@@ -87,6 +87,9 @@ def named_places(models: Sequence[str]) -> Mapping[str, str]:
         name, equals, place = model.partition("=")
         if not equals or not name or Path(model).exists():
             name, place = Path(model).name or Path(model).resolve().name, model
+        if not place:
+            hint = "Pass a folder or the name of a bundled model."
+            raise OptionError(must_be("MODEL", "a model or NAME=MODEL", model, hint))
         if name in places:
             raise OptionError(
                 f"models must have different names; got {name!r} twice. Pass NAME={place} to rename one."

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 
 from textlrp.errors import OptionError, must_be
 from textlrp.machine import cores
+from textlrp.models.loading import load_classifier
 from textlrp.models.model_folder import check_model
 from textlrp.serve.guarded_protocol import GuardedProtocol
 from textlrp.serve.request_log import SERVICE_LOGGER, log_config
@@ -37,16 +38,19 @@ def run_service(models: Sequence[str], options: ServeOptions, *, trust_pickle: b
         check_model(place)
     make = partial(loaded_app, tuple(models), options, trust_pickle)
     if options.workers == 1:
-        config = _config(make(), options)
         with bound_socket(options) as listener:
+            config = _config(make(), options)
             _announce(listener, options)
             uvicorn.Server(config).run(sockets=[listener])
         return
-    with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder, bound_socket(options) as listener:
-        os.environ[SHARED_FOLDER] = folder  # read by the workers, which are started below
-        config = _config(make, options)  # configures logging
-        _announce(listener, options)
-        Multiprocess(config, sockets=[listener]).run()
+    with bound_socket(options) as listener:
+        for place in named_places(models).values():  # uvicorn starts a worker that fails again, without end
+            load_classifier(place, trust_pickle=trust_pickle)
+        with tempfile.TemporaryDirectory(prefix="textlrp-metrics-") as folder:
+            os.environ[SHARED_FOLDER] = folder  # read by the workers, which are started below
+            config = _config(make, options)  # configures logging
+            _announce(listener, options)
+            Multiprocess(config, sockets=[listener]).run()
 
 
 def loaded_app(models: Sequence[str], options: ServeOptions, trust_pickle: bool) -> ASGIApp:
@@ -91,9 +95,10 @@ def bound_socket(options: ServeOptions) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             on_error.pop_all()
-    except OSError as problem:
+    except (OSError, UnicodeError) as problem:  # UnicodeError: no host can have this name
         got = f"{options.host}:{options.port}"
-        what = f"an address that can be used ({problem.strerror})"
+        reason = problem.strerror if isinstance(problem, OSError) else "not a name of a host"
+        what = f"an address that can be used ({reason})"
         raise OptionError(must_be("host and port", what, got, "Pass --port 0 for any free port.")) from None
     listener.set_inheritable(True)
     return listener

@@ -21,7 +21,7 @@ from textlrp.serve.request_checks import RequestRules
 from textlrp.serve.serve_options import ServeOptions
 from textlrp.serve.served_models import ServedModel, by_name
 from textlrp.serve.service_metrics import service_metrics
-from textlrp.serve.stop_signals import stop_noticed
+from textlrp.serve.stop_signals import StopNotice, stop_noticed
 from textlrp.version import __version__
 
 
@@ -33,7 +33,7 @@ def service_app(models: Sequence[ServedModel], options: ServeOptions) -> ASGIApp
     metrics = service_metrics()
     batches = MicroBatches(answers, metrics.observe_batch)
     rules = RequestRules(by_name(models), options)
-    started, stopping = threading.Event(), threading.Event()
+    started, stopping = threading.Event(), StopNotice()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,10 +56,10 @@ def service_app(models: Sequence[ServedModel], options: ServeOptions) -> ASGIApp
     for router in (
         text_routes(rules, batches),
         list_routes(rules),
-        probe_routes(metrics, lambda: started.is_set() and not stopping.is_set()),
+        probe_routes(metrics, lambda: started.is_set() and not stopping.noticed),
         page_routes(page_of_models(models)),
     ):
         app.include_router(router)
     app.include_router(document_route(openapi_document(app, rules)))
     inner = with_cors(with_token(Admission(app, options, metrics), options.token), options.cors_origins)
-    return observed(with_host_check(inner, options), metrics, stopping.is_set)
+    return observed(with_host_check(inner, options), metrics, lambda: stopping.noticed)

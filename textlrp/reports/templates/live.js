@@ -374,6 +374,7 @@
   $("settings").addEventListener("submit", event => event.preventDefault());
   $("token").addEventListener("submit", event => {
     event.preventDefault();
+    if (/[^ -~]/.test($("secret").value)) return report("The token must be visible ASCII characters. Enter another one.");  // a header can have no others
     token = $("secret").value;
     $("secret").value = "";
     $("token").hidden = true;
