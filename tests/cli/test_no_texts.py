@@ -188,9 +188,15 @@ def test_an_explanation_in_the_terminal_or_a_file_is_refused(corpus: Path, tmp_p
         ("don't", True),
         ("four words of text", False),
         ("a.b.c.d", False),
+        ("four_words_of_text", False),
         ("x" * 31, False),
         ("言葉", True),
-        ("語句文章言葉単語表現内容見出", False),
+        ("我爱吃鱼和肉", True),
+        ("我爱吃鱼和肉也", False),
+        ("コンピューター", True),
+        ("วันนี้ฉันไปตลาด", False),
+        ("विश्वविद्यालय", True),  # one word of Hindi, with vowels that are marks
+        ("हम कल बाज़ार गए", False),
         ("", True),
     ],
 )
