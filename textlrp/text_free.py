@@ -25,7 +25,7 @@ Chinese have about six letters.
 """
 
 _LETTERS_OR_DIGITS = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(
+_WITHOUT_SPACES = re.compile(
     "[\u0e01-\u0e33\u0e40-\u0e46\u0e81-\u0eb3\u0ec0-\u0edf\u0f40-\u0f6c\u1000-\u102a\u1780-\u17b3\u1950-\u19ab\u1a00-\u1a54"
     "\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u3105-\u312f\u31f0-\u31ff\u3400-\u9fff\uaa00-\uaa28\uf900-\ufaff\uff66-\uff9d"
     "\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
@@ -42,7 +42,7 @@ def is_short(form: str) -> bool:
     return (
         len(_LETTERS_OR_DIGITS.findall(letters)) <= WORDS_IN_A_ROW
         and len(form) <= MOST_CHARACTERS
-        and len(_UNSPACED.findall(letters)) <= MOST_UNSPACED
+        and len(_WITHOUT_SPACES.findall(letters)) <= MOST_UNSPACED
     )
 
 

@@ -21,7 +21,8 @@ SAVED = "model"
 def save_component_model(model: Classifier, folder: Path) -> None:
     """Write a model to ``folder``: as a model folder or, a scikit-learn pipeline, as a ``.skops`` file.
 
-    A model of the other kind that was saved there before is removed, because it would be loaded too. Raises :class:`ModelError` for a model that has no file format, and :class:`MissingExtraError` without skops.
+    A model of the other kind that was saved there before is removed, because the folder would have two models. Raises
+    :class:`ModelError` for a model that has no file format, and :class:`MissingExtraError` without skops.
     """
     from textlrp.models.pipeline.pipeline_model import PipelineModel  # imported late: it needs scikit-learn
 
