@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from textlrp.class_words import ClassWord, ClassWords
 from textlrp.shortcut_groups import Shortcuts
@@ -61,3 +62,12 @@ def text_free_groups(found: Shortcuts) -> Shortcuts:
         replace(group, words=tuple(word for word in group.words if is_short(word.word))) for group in found.groups
     )
     return replace(found, groups=groups)
+
+
+def text_free_earlier(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored groups of an earlier model without leading words that are not short."""
+    groups = [
+        {**group, "words": [word for word in group["words"] if is_short(str(word["word"]))]}
+        for group in earlier["groups"]
+    ]
+    return {**earlier, "groups": groups}
