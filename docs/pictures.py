@@ -18,14 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, FloatRect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, Route, sync_playwright
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 import textlrp
 from textlrp.cli.corpus_report import report_corpus
 from textlrp.cli.terminal import print_explanation
+from textlrp.reports.live.live_fragment import live_fragment
+from textlrp.reports.live.live_page import LiveModel, live_page
 from textlrp.reports.palette import palette
 
 MODEL, POST = "20newsgroups-cnn", "sci.space/30070"
@@ -33,6 +36,7 @@ SENTENCE = (
     "According to my doctor the vaccine is safe, but the shuttle launch was delayed by a day because a valve in one "
     "of the engines would not close."
 )
+TYPED = "The shuttle reached its orbit on Monday, and my doctor prescribed a new medicine. I sold the old motorcycle"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, COLORS = 1680, 256
 EVEN = ("#8ac28a", "#d8c27a", "#c39ad6", "#7cc5c9", "#e8eaed")
@@ -66,6 +70,8 @@ def make(out: Path, chromium: str) -> Iterator[Path]:
             for shade in ("light", "dark"):
                 image = screenshot(browser, source, crop, dark=shade == "dark")
                 yield save(out / f"{name}-{shade}.png", image)
+        for shade in ("light", "dark"):
+            yield save(out / f"live-{shade}.png", live(browser, model, dark=shade == "dark"))
         yield save(out / "terminal.png", screenshot(browser, terminal, Crop(920, "svg", "svg", 0, 0)))
 
 
@@ -80,14 +86,49 @@ def opened(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-def screenshot(browser: Browser, source: Path, crop: Crop, *, dark: bool = False) -> bytes:
-    """Take a PNG of a page from the top of one element to the bottom of another."""
-    tab = browser.new_page(
-        viewport={"width": crop.width, "height": 900},
-        device_scale_factor=WIDTH / crop.width,
+def opened_tab(browser: Browser, width: int, *, dark: bool) -> Page:
+    """Open an empty tab."""
+    return browser.new_page(
+        viewport={"width": width, "height": 900},
+        device_scale_factor=WIDTH / width,
         color_scheme="dark" if dark else "light",
     )
+
+
+def screenshot(browser: Browser, source: Path, crop: Crop, *, dark: bool = False) -> bytes:
+    """Take a PNG of a page from the top of one element to the bottom of another."""
+    tab = opened_tab(browser, crop.width, dark=dark)
     tab.goto(source.as_uri())
+    return cropped(tab, crop)
+
+
+def live(browser: Browser, model: textlrp.CNNClassifier, *, dark: bool) -> bytes:
+    """Take a PNG of the live page: a text was typed, and one of its words switched off."""
+    page = live_page([LiveModel(MODEL, tuple(map(str, model.classes_)), ("epsilon",), "epsilon", False)])
+
+    def answer(route: Route) -> None:
+        body = page.html if route.request.method == "GET" else live_fragment([*explanations(route)])
+        route.fulfill(body=body, content_type="text/html; charset=utf-8")
+
+    def explanations(route: Route) -> Iterator[textlrp.Explanation]:
+        texts = [{"text": each} if isinstance(each, str) else each for each in route.request.post_data_json["texts"]]
+        skips = [np.array(each.get("skip", []), np.int32).reshape(-1, 2) for each in texts]
+        return textlrp.explain(
+            model, [textlrp.Document("", each["text"], skip=skip) for each, skip in zip(texts, skips, strict=True)]
+        )
+
+    tab = opened_tab(browser, 1120, dark=dark)
+    tab.route("**/*", answer)
+    tab.goto("http://live.example/")
+    tab.fill("#text", TYPED)
+    tab.locator(".text [role=button]", has_text="orbit").click()
+    tab.locator(".off s").wait_for()
+    tab.mouse.move(0, 0)
+    return cropped(tab, Crop(1120, "header", ".classes"))
+
+
+def cropped(tab: Page, crop: Crop) -> bytes:
+    """Take the PNG of an opened page, and close its tab."""
     first, last = (tab.locator(selector).first.bounding_box() for selector in (crop.first, crop.last))
     assert first is not None
     assert last is not None

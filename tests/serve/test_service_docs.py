@@ -35,7 +35,7 @@ def test_the_fields_and_statuses_are_documented() -> None:
 def test_every_documented_route_exists() -> None:
     client = toy_client(max_waiting=61)
     routes = set(re.findall(r"`GET (/[\w./]*)`", PAGE))
-    assert len(routes) == 6
+    assert len(routes) == 7
     with client:
         assert {client.get(route).status_code for route in routes} == {200}
 

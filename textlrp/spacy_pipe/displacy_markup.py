@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from textlrp.reports.marks import MARKED_FROM
 from textlrp.reports.numbers import decimals, number
 from textlrp.reports.palette import mixed
 from textlrp.reports.palette import palette as palette_named
 from textlrp.spacy_pipe.spacy_results import COMPONENT, relevance_of_tokens
+
+MIN_SHARE = 0.1
+"""A token is marked if its relevance is at least this share of the largest. Otherwise displaCy's labels overlap."""
 
 SUPPORTS, OPPOSES = "supports", "opposes"
 """The labels of the spans in ``doc.spans``."""
@@ -27,12 +29,17 @@ def displacy_options(*, component: str = COMPONENT, palette: str = "red-blue") -
 
 
 def displacy_spans(
-    doc: Doc, *, target: str | int | None = None, component: str = COMPONENT, palette: str = "red-blue"
+    doc: Doc,
+    *,
+    target: str | int | None = None,
+    component: str = COMPONENT,
+    min_share: float = MIN_SHARE,
+    palette: str = "red-blue",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``data`` and ``options`` for ``displacy.render(data, style="span", manual=True, options=options)``.
 
-    Each token with at least 2% of the largest relevance is a span. Its label is the relevance, and its color is the
-    stronger the larger the relevance. Options and errors as in
+    Each token with at least ``min_share`` of the largest relevance is a span. Its label is the
+    relevance, and its color is the stronger the larger the relevance. Options and errors as in
     :func:`textlrp.spacy_pipe.spacy_results.relevance_of_tokens`, and :class:`OptionError` for an unknown palette.
     """
     shades = palette_named(palette).light
@@ -40,7 +47,7 @@ def displacy_spans(
     largest = float(np.abs(relevance).max(initial=0.0))
     spans: list[dict[str, Any]] = []
     colors: dict[str, str] = {}
-    for position in relevant_positions(relevance, MARKED_FROM / 100).tolist():
+    for position in relevant_positions(relevance, min_share).tolist():
         value = float(relevance[position])
         label = number(value, decimals(largest), signed=True)
         color = shades.supports if value > 0 else shades.opposes

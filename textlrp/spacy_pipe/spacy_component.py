@@ -19,7 +19,7 @@ from spacy.util import minibatch, raise_error
 from textlrp.errors import ModelError, OptionError, TextlrpError, must_be
 from textlrp.explanation import Explanation
 from textlrp.records import UNNAMED, Document, target_names
-from textlrp.spacy_pipe.displacy_markup import OPPOSES, SUPPORTS, relevant_positions
+from textlrp.spacy_pipe.displacy_markup import MIN_SHARE, OPPOSES, SUPPORTS, relevant_positions
 from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class ComponentOptions:
     COMPONENT,
     assigns=["doc.cats", "doc.spans", "doc._.explanation", "token._.relevance", "span._.relevance"],
     default_config={
-        "model": None, "target": None, "versus": None, "rule": None, "start": None, "method": "lrp", "min_share": 0.1,
+        "model": None, "target": None, "versus": None, "rule": None, "start": None, "method": "lrp",
+        "min_share": MIN_SHARE,
     },
 )  # fmt: skip
 def make_textlrp(
