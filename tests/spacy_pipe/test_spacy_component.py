@@ -147,6 +147,16 @@ def test_a_saved_pipeline_contains_the_model(tmp_path: Path, kind: str) -> None:
         assert found.cats == doc.cats
 
 
+def test_the_model_is_loaded_with_the_first_document_and_not_before() -> None:
+    # Python below 3.12 reads all attributes of a component, in any order, when spaCy looks for listeners
+    for options in ({}, {"model": "a folder that does not exist"}):
+        nlp = spacy.blank("en")
+        component: Any = nlp.add_pipe("textlrp", config=options)
+        assert component.model is None
+        with pytest.raises(ModelError):
+            nlp("a text")
+
+
 @pytest.mark.parametrize("order", [("cnn", "pipeline"), ("pipeline", "cnn")])
 def test_the_model_that_was_saved_last_is_loaded(tmp_path: Path, order: tuple[str, str]) -> None:
     models = {"cnn": cnn, "pipeline": sklearn_pipeline}
