@@ -147,6 +147,22 @@ def test_an_evaluation_keeps_no_text_even_from_an_earlier_run(corpus: Path, tmp_
     assert all(not row["opposing"] and not row["supporting"] for row in results["errors"]["rows"])
 
 
+def test_groups_of_an_earlier_model_keep_no_long_words(corpus: Path, tmp_path: Path, run: Run) -> None:  # noqa: F811
+    arguments = ("shortcuts", corpus / "svm", corpus / "texts.csv", "--column", "text")
+    before, page = tmp_path / "before.json", tmp_path / "page.html"
+    assert run(*arguments, "-o", tmp_path / "before.html", "--json", before).code == 0
+    earlier = json.loads(before.read_text(encoding="utf-8"))
+    assert earlier["groups"]
+    earlier["groups"][0] |= {"suspicion": 1.0}
+    earlier["groups"][0]["words"][0]["word"] = LONG[0]
+    before.write_text(json.dumps(earlier), encoding="utf-8")
+    for options, found in (((), {(LONG[0],)}), (("--no-texts",), set())):
+        outcome = run(*arguments, "-o", page, "--before", before, *options)
+        assert outcome.code == 0, outcome.err
+        shown = contents(page).partition("Compared with the earlier model</h2>")[2].partition("</section>")[0]
+        assert {(token,) for token in LONG if token in shown} == found
+
+
 def test_words_of_classes_confusion_matrix_and_counts_stay(corpus: Path, tmp_path: Path) -> None:
     model = textlrp.load(corpus / "svm")
     texts = ["bababa keke", "dike soso mumu", "rara nini toto vuvu", "lele bababa"]
@@ -188,9 +204,15 @@ def test_an_explanation_in_the_terminal_or_a_file_is_refused(corpus: Path, tmp_p
         ("don't", True),
         ("four words of text", False),
         ("a.b.c.d", False),
+        ("four_words_of_text", False),
         ("x" * 31, False),
         ("言葉", True),
-        ("語句文章言葉単語表現内容見出", False),
+        ("我爱吃鱼和肉", True),
+        ("我爱吃鱼和肉也", False),
+        ("コンピューター", True),
+        ("วันนี้ฉันไปตลาด", False),
+        ("विश्वविद्यालय", True),  # one word of Hindi, with vowels that are marks
+        ("हम कल बाज़ार गए", False),
         ("", True),
     ],
 )

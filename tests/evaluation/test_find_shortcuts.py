@@ -21,8 +21,9 @@ from textlrp.evaluation.shortcuts import document_groups
 from textlrp.evaluation.shortcuts.class_centroids import ClassCentroids
 from textlrp.evaluation.shortcuts.document_groups import group_documents
 from textlrp.evaluation.shortcuts.group_measures import suspicion_of
+from textlrp.evaluation.shortcuts.leading_words import word_groups
 from textlrp.evaluation.shortcuts.origins import author_names, author_of, near_duplicates, parts_at, thread_of
-from textlrp.evaluation.shortcuts.relevance_vectors import corpus_words, relevance_vectors
+from textlrp.evaluation.shortcuts.relevance_vectors import RelevanceVectors, corpus_words, relevance_vectors
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 from textlrp.shortcut_groups import ShortcutGroup, Shortcuts
@@ -124,6 +125,14 @@ def test_documents_on_the_same_words_are_one_group(method: str) -> None:
     assert groups[0] >= 0
     assert groups[10] >= 0
     assert groups[0] != groups[10]
+
+
+def test_leading_words_of_equal_shares_are_not_in_the_order_of_the_text() -> None:
+    words = np.array(["send", "regards", "to", "my", "aunt", "rare"], dtype=object)
+    shares = np.tile([0.2, 0.2, 0.2, 0.2, 0.2, 0.0], (8, 1))
+    vectors = RelevanceVectors(sparse.csr_array(shares), words, np.arange(8))
+    (group,) = word_groups(0, vectors, "spectral", 3, 0)
+    assert group.words == ("aunt", "my", "regards", "send", "to")
 
 
 def test_few_documents_are_no_group() -> None:

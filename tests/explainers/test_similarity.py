@@ -263,6 +263,13 @@ def test_other_models_and_options_are_refused() -> None:
         similarity(model, ["a"], "b")  # type: ignore[arg-type]
 
 
+def test_two_texts_whose_matrix_would_not_fit_into_memory_are_refused() -> None:
+    long = Document("book", "doctor " * 20_000)
+    with pytest.raises(DataError, match=r"^the two texts must have at most 268,435,456 .*; got 20,000 × 20,000 for"):
+        similarity(fitted("boe"), long, long)
+    assert similarity(fitted("boe"), long, "doctor").matrix.shape == (20_000, 1)
+
+
 def test_subword_vectors_and_characters_satisfy_the_law() -> None:
     labels = ["x", "y"] * 4
     texts = TEXTS[:8]

@@ -57,6 +57,16 @@ def test_words_by_hand() -> None:
     assert second == []
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_words_with_equal_differences_are_not_in_the_order_of_the_text(sign: int) -> None:
+    why = make_explanation("the shuttle reached its orbit")
+    other = with_relevance(replace(why, model="boe-7"), *[0] * 5)
+    tallies: dict[str, Tally] = {}
+    count_words(tallies, aligned(with_relevance(why, *[sign] * 5), other))
+    found = words_of_all(tallies, NAMES)[sign < 0]
+    assert [row.word for row in found] == ["its", "orbit", "reached", "shuttle", "the"]
+
+
 def test_words_of_one_document() -> None:
     (_, pair) = two_documents()
     rows = words_of_document(aligned(*pair), NAMES)

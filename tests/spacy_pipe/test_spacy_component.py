@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+import srsly
 from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Token
@@ -144,6 +145,45 @@ def test_a_saved_pipeline_contains_the_model(tmp_path: Path, kind: str) -> None:
         assert found._.explanation.relevance.tobytes() == doc._.explanation.relevance.tobytes()
         assert [str(span) for span in found.spans["textlrp"]] == [str(span) for span in doc.spans["textlrp"]]
         assert found.cats == doc.cats
+
+
+def test_the_model_is_loaded_with_the_first_document_and_not_before() -> None:
+    # Python below 3.12 reads all attributes of a component, in any order, when spaCy looks for listeners
+    for options in ({}, {"model": "a folder that does not exist"}):
+        nlp = spacy.blank("en")
+        component: Any = nlp.add_pipe("textlrp", config=options)
+        assert component.model is None
+        with pytest.raises(ModelError):
+            nlp("a text")
+
+
+@pytest.mark.parametrize("order", [("cnn", "pipeline"), ("pipeline", "cnn")])
+def test_the_model_that_was_saved_last_is_loaded(tmp_path: Path, order: tuple[str, str]) -> None:
+    models = {"cnn": cnn, "pipeline": sklearn_pipeline}
+    for kind in order:
+        nlp = pipeline(models[kind]())
+        nlp.to_disk(tmp_path / "saved")
+    assert spacy.load(tmp_path / "saved")(TEXT).cats == nlp(TEXT).cats
+    assert len(list((tmp_path / "saved" / "textlrp").iterdir())) == 1
+
+
+def test_a_folder_that_is_not_a_model_is_not_removed(tmp_path: Path) -> None:
+    notes = tmp_path / "saved" / "textlrp" / "model" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    for model in (sklearn_pipeline(), cnn()):
+        with pytest.raises(ModelError):
+            pipeline(model).to_disk(tmp_path / "saved")
+    assert notes.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "data", [[1], {"model/config.json": "text"}, {1: b""}, {"../../model": b""}, b"\xc1", b"damaged data", b""]
+)
+def test_damaged_bytes_are_refused(data: Any) -> None:
+    component: Any = pipeline(cnn()).get_pipe("textlrp")
+    with pytest.raises(ModelError, match="the data of the pipeline must contain"):
+        component.from_bytes(data if isinstance(data, bytes) else srsly.msgpack_dumps(data))
 
 
 @cache

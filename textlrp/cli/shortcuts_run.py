@@ -19,7 +19,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.reports.shortcuts.shortcuts_page import example_positions, shortcuts_page
 from textlrp.shortcut_groups import Shortcuts
-from textlrp.text_free import text_free_groups
+from textlrp.text_free import text_free_earlier, text_free_groups
 
 
 def _is_groups(path: Path) -> bool:
@@ -90,7 +90,9 @@ def shortcuts_of_corpus(
         found = find_shortcuts(
             model, corpus, method=method, rule=rule, progress=lambda done: bar.advance(task, done), **options
         )
-    found = found if texts else text_free_groups(found)
+    if not texts:
+        found = text_free_groups(found)
+        earlier = None if earlier is None else text_free_earlier(earlier)
     rows = example_positions(found) if texts else []
     examples = dict(zip(rows, explain(model, [corpus[row] for row in rows], method=method, rule=rule), strict=True))
     if files.groups is not None:

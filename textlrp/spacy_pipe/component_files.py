@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import srsly  # type: ignore[import-untyped]
 from textlrp.errors import MissingExtraError, ModelError
 from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
+from textlrp.models.model_folder import check_replaceable
 
 SAVED = "model"
 """The name of the model's folder; a scikit-learn pipeline is the file with this stem."""
@@ -19,15 +21,20 @@ SAVED = "model"
 def save_component_model(model: Classifier, folder: Path) -> None:
     """Write a model to ``folder``: as a model folder or, a scikit-learn pipeline, as a ``.skops`` file.
 
-    Raises :class:`ModelError` for a model that has no file format, and :class:`MissingExtraError` without skops.
+    A model of the other kind that was saved there before is removed, because the folder would have two models. Raises
+    :class:`ModelError` for a model that has no file format, and :class:`MissingExtraError` without skops.
     """
     from textlrp.models.pipeline.pipeline_model import PipelineModel  # imported late: it needs scikit-learn
 
     folder.mkdir(parents=True, exist_ok=True)
+    as_folder, as_file = folder / SAVED, folder / f"{SAVED}.skops"
     if isinstance(model, TextClassifier):
-        model.save(folder / SAVED)
+        model.save(as_folder)
+        as_file.unlink(missing_ok=True)
     elif isinstance(model, PipelineModel):
-        _save_pipeline(model, folder / f"{SAVED}.skops")
+        check_replaceable(as_folder)
+        _save_pipeline(model, as_file)
+        shutil.rmtree(as_folder, ignore_errors=True)
     else:
         raise ModelError(
             f"model must be a classifier of textlrp or a scikit-learn pipeline to be saved; got a "
@@ -60,7 +67,7 @@ def model_bytes(model: Classifier) -> bytes:
 
 def model_from_bytes(data: bytes) -> Any | None:
     """Load the model from the result of :func:`model_bytes`; raise :class:`ModelError` if the data are damaged."""
-    files = srsly.msgpack_loads(data)
+    files = _unpacked_files(data)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
         for name, content in files.items():
@@ -72,6 +79,18 @@ def model_from_bytes(data: bytes) -> Any | None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         return load_component_model(folder)
+
+
+def _unpacked_files(data: bytes) -> dict[str, bytes]:
+    try:
+        files = srsly.msgpack_loads(data)
+    except (ValueError, TypeError, EOFError):
+        files = None
+    if not isinstance(files, dict) or not all(
+        isinstance(name, str) and isinstance(content, bytes) for name, content in files.items()
+    ):
+        raise ModelError("the data of the pipeline must contain model files; got damaged data. Save it again.")
+    return files
 
 
 def _save_pipeline(model: Any, path: Path) -> None:

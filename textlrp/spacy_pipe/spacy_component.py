@@ -96,11 +96,22 @@ class TextlrpComponent:
         add_extensions(name)
 
     @property
-    def model(self) -> "Classifier":
-        """The model, which is loaded when it is first used; assign any model that :func:`textlrp.explain` accepts.
+    def model(self) -> "Classifier | None":
+        """The model; None until it is loaded, with the first document or by :meth:`initialize`.
 
-        Raises :class:`ModelError` if the component has no model, or if it cannot be loaded.
+        Assign any model that :func:`textlrp.explain` accepts. Reading this attribute neither loads a model nor raises
+        an error, because spaCy reads it whenever a component is added.
         """
+        return self._model
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        from textlrp.models.adapt import as_classifier
+
+        self._model = as_classifier(model)
+
+    def _loaded_model(self) -> "Classifier":
+        """Return the model, which is loaded if necessary; raise :class:`ModelError` if that is not possible."""
         if self._model is None:
             if self._source is None:
                 raise ModelError(
@@ -111,12 +122,6 @@ class TextlrpComponent:
 
             self._model = load(self._source)
         return self._model
-
-    @model.setter
-    def model(self, model: Any) -> None:
-        from textlrp.models.adapt import as_classifier
-
-        self._model = as_classifier(model)
 
     def initialize(
         self,
@@ -133,7 +138,7 @@ class TextlrpComponent:
             self._source, self._model = str(model), None
         elif model is not None:
             self.model = model
-        _ = self.model
+        self._loaded_model()
 
     # ---- documents
 
@@ -178,7 +183,7 @@ class TextlrpComponent:
 
         options = self.options
         whys = explain_corpus(
-            self.model,
+            self._loaded_model(),
             [Document(UNNAMED, doc.text) for doc in docs],
             targets=options.targets,
             versus=options.versus,
@@ -209,7 +214,7 @@ class TextlrpComponent:
         """Write the model to a folder; spaCy stores the options of the component in its own ``config.cfg``."""
         from textlrp.spacy_pipe.component_files import save_component_model
 
-        save_component_model(self.model, Path(path))
+        save_component_model(self._loaded_model(), Path(path))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
         """Load the model from a folder that :meth:`to_disk` wrote; without one, the configured model stays."""
@@ -222,7 +227,7 @@ class TextlrpComponent:
         """Return the model as bytes."""
         from textlrp.spacy_pipe.component_files import model_bytes
 
-        return model_bytes(self.model)
+        return model_bytes(self._loaded_model())
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> Self:
         """Load the model from the result of :meth:`to_bytes`."""

@@ -42,8 +42,9 @@ def word_groups(
     """Yield the groups of the documents of one class, whose position is ``label``; see :func:`group_documents`.
 
     The leading words have the largest mean shares: at most :data:`MOST_WORDS`, each at least :data:`LEADING` of the
-    first one.
+    first one. Equal ones are in alphabetical order, because the order of a text would reveal it.
     """
+    alphabetical = np.argsort(vectors.words, kind="stable")
     groups = group_documents(vectors.shares, method=clustering, min_size=min_size, seed=seed)
     for number in range(int(groups.max(initial=-1)) + 1):
         members = np.flatnonzero(groups == number)
@@ -51,7 +52,7 @@ def word_groups(
             continue
         shares = vectors.shares[members]
         means = np.asarray(shares.mean(axis=0)).ravel()
-        order = np.argsort(-means, kind="stable")[:MOST_WORDS]
+        order = alphabetical[np.argsort(-means[alphabetical], kind="stable")][:MOST_WORDS]
         leading = order[means[order] >= LEADING * means[order[0]]]
         yield WordGroup(
             label,

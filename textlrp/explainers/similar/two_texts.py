@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textlrp.arrays import Array
-from textlrp.errors import ModelError, OptionError, must_be
+from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.explainers.similar.embedding_features import FeatureRelevance
 from textlrp.explainers.similar.feature_relevance import as_comparable, embedding_name, feature_relevance
 from textlrp.lrp.composite import Composite
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from textlrp.explainers.similar.feature_relevance import Comparable
+
+MOST_PAIRS = 1 << 28
+"""The largest number of pairs of tokens; their matrix takes 1 GiB in float32."""
 
 
 def similarity(
@@ -60,8 +63,8 @@ def similarity(
       constants for LRP, so that all numbers are only scaled. The similarity with a text of no read word is 0.
     - ``dtype``: "float32" or "float64". The default is the model's own.
 
-    Raises :class:`ModelError` for any other model, :class:`RuleError` for an unknown rule, and :class:`OptionError`
-    for an option out of its range.
+    Raises :class:`ModelError` for any other model, :class:`RuleError` for an unknown rule, :class:`OptionError` for
+    an option out of its range, and :class:`DataError` for texts of more than 268 million pairs of tokens.
 
     Source: Eberle et al. 2020, arXiv 2003.05431, equation 6.
     """
@@ -103,6 +106,7 @@ def similarity_of(
 ) -> Similarity:
     """Return the similarity of two documents; ``known`` is the relevance of the first, if it is computed already."""
     batch = model.encode(list(documents))
+    _check_pairs(documents, *(len(reading.tokens) for reading in batch.readings))
     first, second = (
         known if known is not None and n == 0 else feature_relevance(model, batch.select([n]), composite, dtype=dtype)
         for n in range(2)
@@ -132,6 +136,14 @@ def similarity_of(
         model=model.fingerprint_,
         version=__version__,
     )
+
+
+def _check_pairs(documents: Sequence[Document], first: int, second: int) -> None:
+    if first * second > MOST_PAIRS:
+        raise DataError(
+            f"the two texts must have at most {MOST_PAIRS:,} pairs of tokens; got {first:,} × {second:,} for "
+            f"{documents[0].id!r} and {documents[1].id!r}. Compare parts of them."
+        )
 
 
 def embedding_length(values: Array) -> float:

@@ -70,10 +70,15 @@ def count_words(tallies: dict[str, Tally], both: AlignedWords, *, short_only: bo
 
 
 def words_of_all(tallies: dict[str, Tally], headings: tuple[str, str]) -> tuple[list[WordRow], list[WordRow]]:
-    """Return the words with the largest differences summed over documents: positive ones, and negative ones."""
-    order = sorted(tallies.items(), key=lambda item: item[1].second - item[1].first)
-    first = [(word, each) for word, each in order[:WORDS_OF_ALL] if each.first > each.second]
-    second = [(word, each) for word, each in order[: -WORDS_OF_ALL - 1 : -1] if each.second > each.first]
+    """Return the words with the largest differences summed over documents: positive ones, and negative ones.
+
+    Equal differences are in alphabetical order, because the order of a text would reveal it.
+    """
+    words = sorted(tallies.items())
+    order = sorted(words, key=lambda item: item[1].second - item[1].first)[:WORDS_OF_ALL]
+    reversed_order = sorted(words, key=lambda item: item[1].first - item[1].second)[:WORDS_OF_ALL]
+    first = [(word, each) for word, each in order if each.first > each.second]
+    second = [(word, each) for word, each in reversed_order if each.second > each.first]
     largest = max((abs(each.first - each.second) for _, each in first[:1] + second[:1]), default=0.0)
     digits = min(3, decimals(largest))
     return _disagreement_rows(first, headings, digits, largest), _disagreement_rows(second, headings, digits, largest)
