@@ -25,6 +25,9 @@ from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_ex
 if TYPE_CHECKING:
     from textlrp.models.classifier import Classifier
 
+LARGEST_BATCH = 128
+"""Documents that are explained in one call."""
+
 
 @dataclass(frozen=True, slots=True)
 class ComponentOptions:
@@ -147,13 +150,14 @@ class TextlrpComponent:
         self._explain([doc])
         return doc
 
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = LARGEST_BATCH) -> Iterator[Doc]:
         """Explain a stream of documents, in one call of :func:`textlrp.explain` for each batch.
 
+        A batch has at most :data:`LARGEST_BATCH` documents, because a larger one only needs more memory.
         If a batch has a document that cannot be explained, its documents are explained one by one, and the error
         handler of spaCy gets the document.
         """
-        for batch in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
+        for batch in minibatch(stream, min(batch_size, LARGEST_BATCH)):  # type: ignore[no-untyped-call]
             try:
                 self._explain(batch)
             except TextlrpError:
