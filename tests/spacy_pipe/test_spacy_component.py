@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import spacy
 import srsly
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Token
@@ -31,6 +33,7 @@ from textlrp.spacy_pipe import (
     sentences_by_relevance,
     spacy_component,
 )
+from textlrp.spacy_pipe.spacy_results import texts_of_docs
 
 ROOT = Path(__file__).parents[2]
 TEXT = "The shuttle reached its orbit. My doctor gave me a pill."
@@ -336,3 +339,10 @@ def test_two_worker_processes_give_the_same_results(method: str) -> None:
         capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert done.stdout.split() == ["30", "True", "True", "True"], done.stderr
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
+def test_texts_of_documents_are_their_texts(texts: list[str]) -> None:
+    nlp = spacy.blank("en")
+    docs = [nlp.make_doc(text) for text in texts]
+    assert texts_of_docs(docs) == [doc.text for doc in docs] == texts

@@ -20,7 +20,7 @@ from textlrp.errors import ModelError, OptionError, TextlrpError, must_be
 from textlrp.explanation import Explanation
 from textlrp.records import UNNAMED, Document, target_names
 from textlrp.spacy_pipe.displacy_markup import MIN_SHARE, OPPOSES, SUPPORTS, relevant_positions
-from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation
+from textlrp.spacy_pipe.spacy_results import COMPONENT, add_extensions, store_explanation, texts_of_docs
 
 if TYPE_CHECKING:
     from textlrp.models.classifier import Classifier
@@ -188,7 +188,7 @@ class TextlrpComponent:
         options = self.options
         whys = explain_corpus(
             self._loaded_model(),
-            [Document(UNNAMED, doc.text) for doc in docs],
+            [Document(UNNAMED, text) for text in texts_of_docs(docs)],
             targets=options.targets,
             versus=options.versus,
             rule=options.rule,

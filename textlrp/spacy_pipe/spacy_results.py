@@ -5,14 +5,14 @@ Open this module for the extension attributes, and for what is stored in ``doc.u
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import srsly  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from spacy.attrs import IDX, LENGTH
+from spacy.attrs import IDX, LENGTH, ORTH, SPACY
 from spacy.tokens import Doc, Span, Token
 
 from textlrp.errors import DataError, OptionError, must_be
@@ -90,6 +90,21 @@ def _ranked(spans: Iterable[Span], relevance: NDArray[np.float64]) -> list[SpanR
 
 
 # ---- what is stored in a document
+
+
+def texts_of_docs(docs: Sequence[Doc]) -> list[str]:
+    """Return ``doc.text`` of one or more documents with the same vocabulary.
+
+    Takes half the time, because ``doc.text`` creates a Python object for each token.
+    """
+    columns = [doc.to_array([ORTH, SPACY]).reshape(-1, 2) for doc in docs]
+    together = np.concatenate(columns)
+    ids, word_of = np.unique(together[:, 0], return_inverse=True)
+    words = [docs[0].vocab.strings[word] for word in ids.tolist()]
+    followed = np.array([*words, *(f"{word} " for word in words)], dtype=object)
+    pieces = followed[word_of + len(words) * together[:, 1].astype(np.int64)]
+    ends = np.cumsum([len(each) for each in columns])
+    return ["".join(each.tolist()) for each in np.split(pieces, ends[:-1])]
 
 
 def store_explanation(doc: Doc, component: str, explanation: Explanation) -> NDArray[np.float64]:
