@@ -144,6 +144,7 @@ def test_the_result_follows_the_text_and_the_caret_stays(browser: Browser) -> No
         one.quiet()
 
 
+@pytest.mark.slow
 def test_the_newest_answer_is_shown(browser: Browser) -> None:
     with live(browser) as one:
         one.keep = True
@@ -188,6 +189,7 @@ def test_a_word_is_switched_off_and_on_again(browser: Browser) -> None:
         one.quiet()
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_and_switches_words(browser: Browser) -> None:
     with live(browser) as one:
         page = one.page
@@ -219,6 +221,7 @@ def test_the_keyboard_reaches_and_switches_words(browser: Browser) -> None:
         one.quiet()
 
 
+@pytest.mark.slow
 def test_the_link_has_the_settings_and_never_the_text(browser: Browser) -> None:
     with live(browser) as one:
         page = one.page

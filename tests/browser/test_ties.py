@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pages import opened
 from playwright.sync_api import Browser
 from similarities import make_similarity
@@ -31,6 +32,7 @@ def test_arrow_keys_highlight_a_pair_its_curve_and_its_words(browser: Browser) -
         assert it.did() == []
 
 
+@pytest.mark.slow
 def test_a_pair_is_chosen_for_its_own_texts_alone(browser: Browser) -> None:
     with opened(browser, similar_page([make_similarity(), make_similarity(seed=1)])) as it:
         it.page.locator("summary").nth(1).click()

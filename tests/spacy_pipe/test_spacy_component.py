@@ -341,8 +341,10 @@ def test_two_worker_processes_give_the_same_results(method: str) -> None:
     assert done.stdout.split() == ["30", "True", "True", "True"], done.stderr
 
 
+BLANK = spacy.blank("en")
+
+
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_texts_of_documents_are_their_texts(texts: list[str]) -> None:
-    nlp = spacy.blank("en")
-    docs = [nlp.make_doc(text) for text in texts]
+    docs = [BLANK.make_doc(text) for text in texts]
     assert texts_of_docs(docs) == [doc.text for doc in docs] == texts
