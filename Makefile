@@ -12,7 +12,7 @@ export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
 export MPLCONFIGDIR ?= $(CURDIR)/$(VENV)/matplotlib
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all docs clean
+.PHONY: demo test test-all site clean
 
 demo: $(READY)
 	$(BIN)/textlrp demo -o demo/report.html
@@ -29,9 +29,10 @@ test: $(TOOLS)
 test-all: test $(MODELS)
 	$(BIN)/pytest -n 2 -m "slow or transformers"
 
-docs: $(TOOLS)
-	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases explainers.similar.nearest_documents lrp.composite lrp.rules similar_texts spacy_pipe store)
-	@echo "the API reference is docs/api/index.html"
+# the documentation site
+site: $(TOOLS)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/site
+	@echo "the site is build/site/index.html"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,4 +52,4 @@ $(MODELS): $(TOOLS)
 	@touch $(MODELS)
 
 clean:
-	rm -rf $(VENV) demo docs/api build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

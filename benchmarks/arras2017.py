@@ -4,7 +4,7 @@ Trains the paper's nets and bag of words on 20 Newsgroups, evaluates their expla
 a Markdown page with SVG figures. Models and stages are kept in the work folder, so that the same command continues
 after an interruption.
 
-    python benchmarks/arras2017.py --vectors vectors.npz --vectors-name "..." --page docs/arras2017.md
+    python benchmarks/arras2017.py --vectors vectors.npz --vectors-name "..." --page docs/results/arras2017.md
     python benchmarks/arras2017.py --quick          # sample posts instead of 20 Newsgroups, in a minute
 """
 

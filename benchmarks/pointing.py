@@ -6,7 +6,7 @@ from the later 40%. Each CNN is measured, and the average of the CNNs of all see
 default settings and the settings with the best average are then trained on all training posts and measured once on
 the test posts.
 
-    python benchmarks/pointing.py --page docs/pointing.md       # --no-test: validation posts only
+    python benchmarks/pointing.py --page docs/results/pointing.md       # --no-test: validation posts only
 """
 
 import argparse
@@ -97,7 +97,7 @@ HEAD = [
     "Roth, Schütze 2018; they report .89 for another CNN). Hybrid documents without such a sentence are left out.",
     "Settings are chosen on validation posts by the average of the CNNs of all seeds, which is a single CNN too",
     "(`CNNClassifier.averaged`). All CNNs have 200 filters of each width and word vectors of 200 dimensions.",
-    "`python benchmarks/pointing.py --page docs/pointing.md` writes this page.",
+    "`python benchmarks/pointing.py --page docs/results/pointing.md` writes this page.",
     "",
 ]
 

@@ -5,7 +5,7 @@ of similar length, with at most 64 posts and 32,768 positions including padding;
 ratio is the median over rounds of one time divided by the other, measured in the same round. "textlrp" is the time
 from ids to the relevance of every word for all classes.
 
-    python benchmarks/speed.py [--page docs/speed.md] [--quick]
+    python benchmarks/speed.py [--page docs/results/speed.md] [--quick]
 
 Needs 20 Newsgroups (with --quick, only the sample posts) and the packages of the extras ``test``, ``baselines``,
 ``ray`` and ``speed``. The net has D = 300, F = 800 and width 2, and is trained for one epoch; the time does not

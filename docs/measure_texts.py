@@ -1,4 +1,4 @@
-"""The texts of docs/evaluation.md: what each measure asks and does not tell. ``measures.py`` writes it."""
+"""The texts of docs/reference/measures.md: what each measure asks and does not tell. ``measures.py`` writes it."""
 
 from __future__ import annotations
 
@@ -219,11 +219,11 @@ END = """
 ## Results
 
 - `python benchmarks/arras2017.py` repeats the experiments of Arras et al. 2017 on 20 Newsgroups and lists the results
-  next to those of the paper: [arras2017.md](arras2017.md).
+  next to those of the paper: [arras2017.md](../results/arras2017.md).
 - `python benchmarks/choose_rule.py` compares rules on validation posts. It is the reason why `epsilon` is the default
   rule.
 - `python benchmarks/pointing.py` asks whose most relevant word is in a sentence of the predicted class, on validation
-  posts and then on test posts: [pointing.md](pointing.md). The average of three CNNs, which is one CNN
+  posts and then on test posts: [pointing.md](../results/pointing.md). The average of three CNNs, which is one CNN
   (`CNNClassifier.averaged`), points better than each of them and is more accurate.
 - `python benchmarks/label_errors.py` asks whether relevance finds wrong labels better than the margin of the scores.
   On 1,500 test posts (5 seeds, 5% of the labels wrong, bag of words trained on the other folds), it does not: the

@@ -1,4 +1,4 @@
-"""Write docs/evaluation.md: each measure of ``textlrp evaluate`` explained, with the results of an evaluation.
+"""Write docs/reference/measures.md: each measure of ``textlrp evaluate`` explained, with the results of an evaluation.
 
     python docs/measures.py                     evaluate the bundled CNN on the test posts of 20 Newsgroups, and write
                                                 the page; ten minutes
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", choices=list(MIN_WORDS), default="20newsgroups")
     parser.add_argument("--work", type=Path, default=Path("build/evaluation"))
-    parser.add_argument("--page", type=Path, default=Path(__file__).parent / "evaluation.md")
+    parser.add_argument("--page", type=Path, default=Path(__file__).parent / "reference" / "measures.md")
     options = parser.parse_args()
     model = textlrp.load(MODEL)
     corpus = (textlrp.load_sample_posts if options.corpus == SAMPLE else textlrp.load_20newsgroups)("test")

@@ -2,7 +2,7 @@
 
     python tests/house.py            print the table
 
-Run it after you move modules, or to update the numbers in docs/architecture.md. Only lines in ``textlrp/`` count.
+Run it after you move modules, or to update the numbers in docs/explanation/architecture.md. Only lines in ``textlrp/`` count.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def heavy_imports(module: str) -> list[str]:
 
 
 def core() -> dict[str, int]:
-    """The lines of the files that docs/architecture.md names as the core."""
-    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    """The lines of the files that docs/explanation/architecture.md names as the core."""
+    page = (ROOT.parent / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     return {name: lines(ROOT / name) for name in re.findall(r"^\| `([\w/]+\.py)` \| \d+ \|", page, re.M)}
 
 
@@ -131,7 +131,7 @@ def main() -> None:
     cycle_names = [f"{len(cycle)} modules ({cycle[0]} ... {cycle[-1]})" for cycle in found_cycles]
     rows = [
         ("modules; lines", f"{len(found)}; {sum(sizes.values()):,}"),
-        ("lines of the core, in the order of docs/architecture.md", f"{sum(core().values()):,}: {core()}"),
+        ("lines of the core, in the order of docs/explanation/architecture.md", f"{sum(core().values()):,}: {core()}"),
         ("largest module", f"{largest}, {sizes[largest]}"),
         (f"modules over {LONG} lines", sum(size > LONG for size in sizes.values())),
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "arras2017.md"
+PAGE = ROOT / "docs" / "results" / "arras2017.md"
 
 
 def check_page(page: Path) -> None:

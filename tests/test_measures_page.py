@@ -1,4 +1,4 @@
-"""docs/evaluation.md has the texts of docs/measure_texts.py, and every measure is explained."""
+"""docs/reference/measures.md has the texts of docs/measure_texts.py, and every measure is explained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evaluation_results import make_results
 from textlrp.evaluation.running.measures import MEASURES, TITLES
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGE = (DOCS / "evaluation.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "measures.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

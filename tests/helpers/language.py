@@ -19,7 +19,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 
 READ = (
-    "textlrp/**/*.py", "textlrp/**/*.html", "textlrp/**/*.js", "benchmarks/*.py", "docs/*.py", "docs/*.md",
+    "textlrp/**/*.py", "textlrp/**/*.html", "textlrp/**/*.js", "benchmarks/*.py", "docs/*.py", "docs/**/*.md",
     "benchmarks/*.md", "data/*.md", "notebooks/*.ipynb", "notebooks/*.py", "README.md", "CHANGELOG.md", "Makefile",
     "pyproject.toml",
 )  # fmt: skip

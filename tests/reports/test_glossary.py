@@ -1,4 +1,4 @@
-"""The glossary: on every kind of page, one line a term, and the same terms in ``docs/glossary.md``."""
+"""The glossary: on every kind of page, one line a term, and the same terms in ``docs/reference/glossary.md``."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_list_has_one_glossary_for_all_its_documents() -> None:
 
 
 def test_the_glossary_of_the_documentation_is_up_to_date() -> None:
-    path = Path(__file__).parents[2] / "docs" / "glossary.md"
+    path = Path(__file__).parents[2] / "docs" / "reference" / "glossary.md"
     assert path.read_text(encoding="utf-8") == as_markdown(), (
-        "run: python -m textlrp.reports.glossary > docs/glossary.md"
+        "run: python -m textlrp.reports.glossary > docs/reference/glossary.md"
     )

@@ -1,4 +1,4 @@
-"""docs/service.md is true: its options, routes, statuses and examples are those of the service."""
+"""docs/how-to/service.md is true: its options, routes, statuses and examples are those of the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textlrp.serve.openapi_document import WITH_BODY
 from textlrp.serve.request_bodies import ExplainBody
 from textlrp.serve.serve_options import ServeOptions
 
-PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "service.md").read_text(encoding="utf-8")
 
 
 def test_the_limits_have_the_documented_defaults() -> None:

@@ -1,8 +1,8 @@
 """The glossary at the foot of every page: terms with a definition of one line, and the terms of each kind of page.
 
-To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then generate ``docs/glossary.md``::
+To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then generate ``docs/reference/glossary.md``::
 
-    python -m textlrp.reports.glossary > docs/glossary.md
+    python -m textlrp.reports.glossary > docs/reference/glossary.md
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def glossary_of(*kinds: str) -> list[tuple[str, str]]:
 
 
 def as_markdown() -> str:
-    """Return all terms as a Markdown page, the content of ``docs/glossary.md``."""
+    """Return all terms as a Markdown page, the content of ``docs/reference/glossary.md``."""
     lines = [
         "# Glossary",
         "",

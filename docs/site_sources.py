@@ -1,0 +1,59 @@
+"""Sources of the site that are not Markdown files of this folder.
+
+- The notebooks of ``notebooks/`` become the tutorials, with their committed outputs.
+- Links from a page to a file of the repository outside this folder become links to the tutorial, to the page of the
+  changelog, or to the file in the repository on the web.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+TUTORIALS = DOCS / "tutorials"
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+PAGES = {ROOT / "CHANGELOG.md": DOCS / "changelog.md", ROOT / "CONTRIBUTING.md": DOCS / "contributing.md"}
+"""Files of the repository that are pages of the site."""
+LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
+"""The target of a Markdown link to a file, without its anchor."""
+
+
+def copy_notebooks() -> None:
+    """Copy the notebooks to the tutorials; remove copies of notebooks that no longer exist."""
+    names = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for path in TUTORIALS.glob("*.ipynb"):
+        if path.name not in names:
+            path.unlink()
+    for name in names:
+        shutil.copyfile(ROOT / "notebooks" / name, TUTORIALS / name)
+
+
+def site_link(link: str, page: Path) -> str:
+    """Return where a link of a page leads on the site; a link within the site stays as it is."""
+    target = Path(os.path.normpath(page.parent / link))
+    if target.is_relative_to(ROOT / "notebooks") and target.suffix == ".ipynb":
+        target = TUTORIALS / target.name
+    target = PAGES.get(target, target)
+    if target.is_relative_to(DOCS):
+        return os.path.relpath(target, page.parent)
+    kind = "tree" if target.is_dir() else "blob"
+    return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT).as_posix()}"
+
+
+def replace_links(app: Any, name: str, source: list[str]) -> None:
+    """Replace the links of a page that is being read (event ``source-read``)."""
+    page = Path(app.env.doc2path(name))
+    if page.suffix == ".md":
+        original = ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page
+        source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
+
+
+def setup(app: Any) -> None:
+    copy_notebooks()
+    app.connect("source-read", replace_links)
