@@ -1,4 +1,4 @@
-"""Write docs/reference/measures.md: each measure of ``textlrp evaluate`` explained, with the results of an evaluation.
+"""Write docs/reference/measures.md: each measure of ``textlrp evaluate`` explained, with results of an evaluation.
 
     python docs/measures.py                     evaluate the bundled CNN on the test posts of 20 Newsgroups, and write
                                                 the page; ten minutes

@@ -2,7 +2,8 @@
 
     python tests/house.py            print the table
 
-Run it after you move modules, or to update the numbers in docs/explanation/architecture.md. Only lines in ``textlrp/`` count.
+Run it after you move modules, or to update the numbers in docs/explanation/architecture.md. Only lines in
+``textlrp/`` count.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def main() -> None:
     cycle_names = [f"{len(cycle)} modules ({cycle[0]} ... {cycle[-1]})" for cycle in found_cycles]
     rows = [
         ("modules; lines", f"{len(found)}; {sum(sizes.values()):,}"),
-        ("lines of the core, in the order of docs/explanation/architecture.md", f"{sum(core().values()):,}: {core()}"),
+        ("lines of the core, in the order of the architecture page", f"{sum(core().values()):,}: {core()}"),
         ("largest module", f"{largest}, {sizes[largest]}"),
         (f"modules over {LONG} lines", sum(size > LONG for size in sizes.values())),
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),

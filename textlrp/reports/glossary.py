@@ -1,6 +1,6 @@
 """The glossary at the foot of every page: terms with a definition of one line, and the terms of each kind of page.
 
-To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then generate ``docs/reference/glossary.md``::
+To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then generate the page of the glossary::
 
     python -m textlrp.reports.glossary > docs/reference/glossary.md
 """
