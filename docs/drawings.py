@@ -156,46 +156,51 @@ def draw_pooling(
     ``activations`` maps a filter to its values (W,) at all windows, ``shares`` to the relevance (T,) of all words.
     """
     step = (WIDTH - 20) / len(words)
-    parts, y = [], 16.0
     total = np.sum(list(shares.values()), axis=0)
     largest = max(float(np.abs(total).max()), 1e-12)
+    parts: list[str] = []
+    y = 14.0
     for name, values in activations.items():
         width = len(words) - len(values) + 1
-        winner = int(np.argmax(values))
-        parts.append(_text(10, y, f"{name}: windows of {width} words, value after ReLU", "ink", anchor="start"))
-        y += 10
-        for t, value in enumerate(values):
-            top = y + 24 * (t % width)
-            won = t == winner and value > 0
-            parts.append(
-                f'<rect class="{"winner" if won else "window"}" data-filter="{escape(name)}" data-window="{t}" '
-                f'x="{10 + t * step + 3:.1f}" y="{top:.1f}" width="{width * step - 6:.1f}" height="20" rx="4"/>'
-            )
-            label = f"{shown(value, signed=False)}{' wins' if won else ''}"
-            parts.append(_text(10 + (t + width / 2) * step, top + 14, label, "ink" if won else "soft"))
-        y += 24 * width + 4
-        parts += _word_row(words, shares[name], y, step, largest, f"R from {name}")
-        y += 58
-    parts += _word_row(words, total, y, step, largest, "sum")
-    return _drawing(parts, y + 52, title)
+        parts.append(_text(13, y, f"{name}: its value at each window of {width} words", "ink", anchor="start"))
+        parts += _window_rows(name, values, width, y + 8, step)
+        y += 8 + 24 * width + 16
+        parts.append(_text(13, y, f"relevance from {name}", "soft", anchor="start"))
+        parts += _word_row(words, shares[name], y + 6, step, largest, name)
+        y += 72
+    parts.append(_text(13, y, "relevance of each word: the sum over all filters", "ink", anchor="start"))
+    parts += _word_row(words, total, y + 6, step, largest, "sum")
+    return _drawing(parts, y + 50, title)
+
+
+def _window_rows(name: str, values: Numbers, width: int, y: float, step: float) -> Iterable[str]:
+    """Windows overlap, so they are in ``width`` rows."""
+    winner = int(np.argmax(values))
+    for t, value in enumerate(values):
+        top = y + 24 * (t % width)
+        won = t == winner and value > 0
+        yield (
+            f'<rect class="{"winner" if won else "window"}" data-filter="{escape(name)}" data-window="{t}" '
+            f'x="{10 + t * step + 3:.1f}" y="{top:.1f}" width="{width * step - 6:.1f}" height="20" rx="4"/>'
+        )
+        label = f"{shown(value, signed=False)}{' wins' if won else ''}"
+        yield _text(10 + (t + width / 2) * step, top + 14, label, "ink" if won else "soft")
 
 
 def _word_row(
     words: Sequence[str], relevance: Numbers, y: float, step: float, largest: float, name: str
 ) -> Iterable[str]:
-    for t, (word, value) in enumerate(zip(words, relevance, strict=True)):
-        center = 10 + (t + 0.5) * step
-        sign = _sign(value)
-        strength = 0.12 + 0.55 * min(1.0, abs(value) / largest) if sign != "soft" else 0
+    for t, (word, value) in enumerate(zip(words, relevance.tolist(), strict=True)):
+        center, sign = 10 + (t + 0.5) * step, _sign(value)
+        strength = 0.15 + 0.85 * min(1.0, abs(value) / largest)
         yield (
             f'<g data-row="{escape(name)}" data-word="{escape(word)}" data-value="{value!r}">'
-            f'<rect class="{sign} fill" style="fill-opacity:{strength:.2f}" x="{center - step / 2 + 1:.1f}" '
+            f'<rect class="fill {sign}" style="fill-opacity:{strength:.2f}" x="{center - step / 2 + 1:.1f}" '
             f'y="{y:.1f}" width="{step - 2:.1f}" height="38" rx="3"/>'
             + _text(center, y + 15, word, "ink")
-            + _text(center, y + 31, shown(value), sign)
+            + _text(center, y + 31, shown(value), "soft" if sign == "soft" else "ink")
             + "</g>"
         )
-    yield _text(10, y + 50, name, "soft", anchor="start")
 
 
 # ---- the drawing of a network
@@ -287,7 +292,11 @@ def _drawing(parts: Iterable[str], height: float, title: str) -> Drawing:
 def _style() -> str:
     """Return the style sheet. The dark colors apply as in furo: by its switch, or by the setting of the system."""
     light, dark = palette("red-blue").light, palette("red-blue").dark
-    colors = [f"--supports:{each.supports_line};--opposes:{each.opposes_line}" for each in (light, dark)]
+    colors = [
+        f"--supports:{each.supports_line};--opposes:{each.opposes_line};--supports-fill:{each.supports};"
+        f"--opposes-fill:{each.opposes}"
+        for each in (light, dark)
+    ]
     paper = "var(--color-background-primary,Canvas)"
     soft = "var(--color-foreground-secondary,currentColor)"
     ink = "var(--color-foreground-primary,currentColor)"
@@ -303,7 +312,7 @@ def _style() -> str:
         f".lrp-drawing line.plain{{stroke:{soft}}}.lrp-drawing line.soft{{stroke:{soft};opacity:.5}}"
         f".lrp-drawing .window,.lrp-drawing .winner{{fill:none;stroke:{soft};stroke-width:1}}"
         f".lrp-drawing .winner{{stroke:{ink};stroke-width:2.5}}"
-        ".lrp-drawing rect.supports{fill:var(--supports)}.lrp-drawing rect.opposes{fill:var(--opposes)}"
+        ".lrp-drawing rect.supports{fill:var(--supports-fill)}.lrp-drawing rect.opposes{fill:var(--opposes-fill)}"
         ".lrp-drawing rect.soft{fill:none}"
-        ".lrp-drawing rect.fill+text,.lrp-drawing rect.fill~text{stroke:none}"
+        ".lrp-drawing rect.fill~text{stroke:none}"
     )
