@@ -173,6 +173,20 @@ def draw_pooling(
     return _drawing(parts, y + 50, title)
 
 
+def draw_words(words: Sequence[str], rows: Mapping[str, Numbers], *, title: str) -> Drawing:
+    """Draw the words once for each name in ``rows``, with their relevance (T,).
+
+    Methods have different scales, so the largest |relevance| of each row has the full color.
+    """
+    step = (WIDTH - 20) / len(words)
+    parts: list[str] = []
+    for n, (name, relevance) in enumerate(rows.items()):
+        y = 14.0 + 66 * n
+        parts.append(_text(13, y, name, "ink", anchor="start"))
+        parts += _word_row(words, relevance, y + 6, step, max(float(np.abs(relevance).max()), 1e-12), name)
+    return _drawing(parts, 66 * len(rows) - 6, title)
+
+
 def _window_rows(name: str, values: Numbers, width: int, y: float, step: float) -> Iterable[str]:
     """Windows overlap, so they are in ``width`` rows."""
     winner = int(np.argmax(values))
