@@ -54,6 +54,15 @@ def replace_links(app: Any, name: str, source: list[str]) -> None:
         source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
 
 
+def keep_kernels_in(folder: Path) -> None:
+    """Let Jupyter and IPython write to ``folder``, not to the user's home, and let kernels log only errors."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
+    os.environ |= {"IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
+
+
 def setup(app: Any) -> None:
     copy_notebooks()
+    keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)
