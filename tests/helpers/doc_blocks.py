@@ -130,8 +130,10 @@ def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
 
 @contextlib.contextmanager
 def _at_home_in(folder: Path) -> Iterator[None]:
-    """Make a folder the current one and the first of the import path; stop what a page started."""
-    before, path, modules = Path.cwd(), list(sys.path), set(sys.modules)
+    """Make a folder the current one and the first of the import path; afterwards undo what a page changed."""
+    from textlrp.lrp.recorded.operations import HANDLERS
+
+    before, path, modules, handlers = Path.cwd(), list(sys.path), set(sys.modules), dict(HANDLERS)
     page_commands.install(folder)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
@@ -141,6 +143,8 @@ def _at_home_in(folder: Path) -> Iterator[None]:
         page_commands.stop_services(folder)
         os.chdir(before)
         sys.path[:] = path
+        HANDLERS.clear()
+        HANDLERS.update(handlers)
         for name in set(sys.modules) - modules:
             if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
                 del sys.modules[name]
