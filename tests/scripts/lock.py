@@ -38,7 +38,7 @@ CUDA = re.compile(r"(?:nvidia|cuda|triton)\b")
 HEADINGS = {
     LOCK: "Every package for work on textlrp, and the packages that need it. A CUDA build of torch installs more.",
     CONSTRAINTS: "Every package as tested together. torch has no local label: any build of this version fits.",
-    RENDER: "What reading and rendering stored explanations needs: the extra `render`, see docs/how-to/without-torch.md.",
+    RENDER: "For reading and rendering stored explanations: the extra `render`, see docs/how-to/without-torch.md.",
 }
 
 
