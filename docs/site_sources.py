@@ -15,8 +15,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import docstring_markup
 import generated_pages
-from sphinx.util.nodes import make_refnode
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -26,7 +26,6 @@ PAGES = {ROOT / "CHANGELOG.md": DOCS / "changelog.md", ROOT / "CONTRIBUTING.md":
 """Files of the repository that are pages of the site."""
 LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its anchor."""
-TABLE_ROW = re.compile(r"\s*\|.*\|\s*$")
 
 
 def copy_notebooks() -> None:
@@ -59,40 +58,17 @@ def replace_links(app: Any, name: str, source: list[str]) -> None:
         source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
 
 
-def convert_tables(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Convert the Markdown tables of a docstring to reStructuredText (event ``autodoc-process-docstring``)."""
-    converted: list[str] = []
-    for number, line in enumerate(lines):
-        if not TABLE_ROW.match(line):
-            converted.append(line)
-        elif not set(line) <= set("|- :"):  # not the line below the head
-            if number == 0 or not TABLE_ROW.match(lines[number - 1]):
-                converted += [".. list-table::", "   :header-rows: 1", ""]
-            first, *others = [cell.strip() for cell in line.strip().strip("|").split("|")]
-            converted += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
-    lines[:] = converted
-
-
-def resolve_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
-    """Resolve a reference such as ``:class:`DataError``` by its last name (event ``missing-reference``)."""
-    if node.get("refdomain") != "py" or not node.get("reftarget"):
-        return None
-    last = node["reftarget"].rpartition(".")[2]
-    domain = env.get_domain("py")
-    found = {
-        (entry.docname, entry.node_id, entry.objtype): name
-        for name, entry in domain.objects.items()
-        if name.rpartition(".")[2] == last and entry.objtype != "method"
-    }
-    if len(found) != 1:
-        return None
-    (docname, node_id, _), name = next(iter(found.items()))
-    return make_refnode(app.builder, node["refdoc"], docname, node_id, content, name)
+def keep_kernels_in(folder: Path) -> None:
+    """Let Jupyter and IPython write to ``folder``, not to the user's home, and let kernels log only errors."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
+    os.environ |= {"IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
 
 
 def setup(app: Any) -> None:
     copy_notebooks()
     generated_pages.write_pages()
+    keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)
-    app.connect("autodoc-process-docstring", convert_tables)
-    app.connect("missing-reference", resolve_by_last_name)
+    docstring_markup.setup(app)
