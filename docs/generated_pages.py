@@ -49,7 +49,11 @@ def command_section(name: str, command: Any, parent: typer.Context) -> str:
     context = typer.Context(command, info_name=name, parent=parent)
     text, _, examples = command.help.partition(EXAMPLES)
     lines = [line.strip() for line in examples.splitlines() if line.strip()]
-    parts = [f"## textlrp {name}", *map(prose, text.strip().split("\n\n")), f"```text\n{usage(command, context)}\n```"]
+    parts = [
+        f"## textlrp {name}",
+        *map(prose, text.strip().split("\n\n")),
+        f"```text\n{usage(command, context)}\n```",
+    ]
     if lines:
         parts.append("**Examples**\n\n```sh\n" + "\n".join(lines) + "\n```")
     return "\n\n".join([*parts, *parameter_tables(command, context)])
