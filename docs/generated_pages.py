@@ -20,6 +20,7 @@ QUOTED = re.compile(r"'(textlrp [^']+)'|(?<![\w-])(--?[a-z][a-z-]*)")
 
 def prose(text: str) -> str:
     """Return a help text as Markdown: commands and options as code, other special characters escaped."""
+    text = re.sub(r"x>=(\d+)", r"at least \1", re.sub(r"([\d.]+)<=x<=([\d.]+)", r"\1 to \2", text))
     plain = re.sub(r"([\\`*_<>$|\[\]])", r"\\\1", " ".join(text.split()))
     return QUOTED.sub(lambda match: f"`{match[1] or match[2]}`", plain)
 
@@ -31,7 +32,7 @@ def usage(command: Any, context: typer.Context) -> str:
 
 def parameter_tables(command: Any, context: typer.Context) -> Iterator[str]:
     """Yield a table of the arguments, then one table for each panel of options."""
-    panels: dict[str, list[str]] = {}
+    panels: dict[str, list[str]] = {"Arguments": [], "Options": []}
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is None or parameter.name == "help":
@@ -41,7 +42,8 @@ def parameter_tables(command: Any, context: typer.Context) -> Iterator[str]:
         panel = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or "Options"
         panels.setdefault(panel, []).append(f"| `` {names.replace('|', chr(92) + '|')} `` | {prose(record[1])} |")
     for panel, rows in panels.items():
-        yield "\n".join([f"**{panel}**", "", "| name | meaning |", "|---|---|", *rows])
+        if rows:
+            yield "\n".join([f"**{panel}**", "", "| name | meaning |", "|---|---|", *rows])
 
 
 def command_section(name: str, command: Any, parent: typer.Context) -> str:
@@ -80,7 +82,7 @@ def commands_page() -> str:
 
 
 def write_pages() -> None:
-    """Write the generated pages; a page that has not changed keeps its time, so that Sphinx does not read it again."""
+    """Write the generated pages; a page that has not changed keeps its time, and Sphinx does not read it again."""
     for name, text in {"commands.md": commands_page()}.items():
         path = REFERENCE / name
         if not path.exists() or path.read_text("utf-8") != f"{text}\n":
