@@ -1,7 +1,7 @@
 """What a saved model is known to be: its kind, classes, sizes and files, and the fields of its card.
 
-Open it to add a field to the card in ``config.json``; :mod:`textlrp.reports.model_card` writes it as Markdown. Neither
-torch nor the weights are loaded.
+Open it to add a field to the card in ``config.json``; :mod:`textlrp.reports.model_card` writes it as Markdown. It
+imports no torch and loads no weights.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ def _is_share(value: Any) -> bool:
 
 
 def _is_measured(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"precision", "recall", "texts"} and (
-        _is_share(value["precision"]) and _is_share(value["recall"]) and _is_whole_number(value["texts"])
+    return (
+        isinstance(value, dict)
+        and set(value) == {"precision", "recall", "texts"}
+        and (_is_share(value["precision"]) and _is_share(value["recall"]) and _is_whole_number(value["texts"]))
     )
 
 
@@ -54,8 +56,12 @@ def _are_measured(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_measured, value.values()))
 
 
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 _TEXT = ("a string", _is_text)
-_TEXTS = ("a list of strings", _are_texts)
+_LIST_OF_TEXTS = ("a list of strings", _are_texts)
 _COUNT = ("a whole number", _is_whole_number)
 _SHARE = ("a number from 0 to 1, or null", _is_share)
 
@@ -66,8 +72,8 @@ CARD_FIELDS: Mapping[str, CardField] = MappingProxyType(
         "documents": CardField("number of training texts", *_COUNT),
         "origin": CardField("where the training texts come from", *_TEXT),
         "license": CardField("the license of the training texts, and what of them is in the model", *_TEXT),
-        "intended_use": CardField("what the model is for", *_TEXTS),
-        "limits": CardField("what the model is not for, and where it fails", *_TEXTS),
+        "intended_use": CardField("what the model is for", *_LIST_OF_TEXTS),
+        "limits": CardField("what the model is not for, and where it fails", *_LIST_OF_TEXTS),
         "test_accuracy": CardField("accuracy on the test texts", *_SHARE),
         "test_accuracy_before_compression": CardField("the same before the weights were compressed", *_SHARE),
         "held_out_accuracy": CardField("accuracy on training texts that were kept out of the training", *_SHARE),
@@ -78,11 +84,11 @@ CARD_FIELDS: Mapping[str, CardField] = MappingProxyType(
             "an object of objects with precision, recall and texts",
             _are_measured,
         ),
-        "shortcuts": CardField("known shortcuts: words that predict a class but are not its topic", *_TEXTS),
+        "shortcuts": CardField("known shortcuts: words that predict a class but are not its topic", *_LIST_OF_TEXTS),
         "command": CardField("the command that trained the model", *_TEXT),
         "card_command": CardField("the command that measured the numbers of the card", *_TEXT),
         "seed": CardField("seed of the training", "any value", lambda value: True),
-        "settings": CardField("options that differ from the defaults", "an object", lambda value: isinstance(value, dict)),
+        "settings": CardField("options that differ from the defaults", "an object", _is_object),
         "training_data_sha256": CardField("SHA-256 of the ids and texts of the training corpus", *_TEXT),
     }
 )  # fmt: skip
