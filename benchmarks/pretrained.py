@@ -45,8 +45,8 @@ ABOUT: Mapping[str, Any] = {
     "by-date version. It has 11,314 training posts and 7,532 later test posts, without duplicates and without the "
     "headers that name the group. The label of a post is the group that it was sent to.",
     "license": "The posts are public messages of their authors. The collection states no license. The model contains "
-    "the words of the vocabulary with their document counts, and numbers, but no text. Some of the words are names of "
-    "people who wrote posts or are named in at least three of them.",
+    "the words of the vocabulary with their document counts, and numbers, but no text. Some of the words are names "
+    "of people who wrote posts or are named in at least three of them.",
     "intended_use": [
         "To try textlrp, to follow its tutorials, and to test it.",
         "To study explanations of a text classifier whose errors and shortcuts are known.",
@@ -60,8 +60,8 @@ ABOUT: Mapping[str, Any] = {
         "Labels are groups, not topics. Some groups share their topics, such as talk.religion.misc and "
         "soc.religion.christian, and are confused often.",
         "Headers, such as the subject, are not read. Quotes and signatures are read.",
-        "Test posts were written after the training posts, but many by the same authors. The accuracy on texts of other "
-        "authors was not measured.",
+        "Test posts were written after the training posts, but many by the same authors. The accuracy on texts of "
+        "other authors was not measured.",
         "Some classes have opinions and religions as their topic. The posts contain insults and prejudice, and the "
         "model has learned from them which words go with which group.",
     ],

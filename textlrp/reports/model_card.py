@@ -27,7 +27,7 @@ def card_markdown(facts: Mapping[str, Any], *, level: int = 1) -> str:
     """
     card = facts["card"]
     sections = [
-        (f"{facts['name']}", _summary(facts)),
+        (f"Model card: {facts['name']}", _summary(facts)),
         ("Data", _data(card)),
         ("Intended use", _listed(card.get("intended_use"))),
         ("Limits", _listed(card.get("limits"))),
@@ -83,7 +83,7 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
         ("saved by", f"textlrp {plain_markdown(facts['textlrp'])}"),
     ]  # fmt: skip
     first = [_sentence(what)] if what else []
-    return [*first, _table(("", ""), rows)]
+    return [*first, _table(("fact", "value"), rows)]
 
 
 def _megabytes(size: int) -> str:
