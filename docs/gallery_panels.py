@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 import textlrp
-from textlrp import Document, Explanation
+from textlrp import Explanation
 from textlrp.explainers.method_table import METHODS
 from textlrp.lrp.presets import PRESETS, as_composite
 from textlrp.reports.comparison.agreement import aligned, correlation_text, overlap_text
@@ -29,12 +29,12 @@ STYLE = """
 .textlrp .panel{display:flex;flex-direction:column;gap:.5rem;min-width:0;scroll-margin-top:4rem}
 .textlrp .panel h3{margin:0;font-size:1rem;line-height:1.3;color:var(--ink)}
 .textlrp .panel p{margin:0;font-size:.8rem;line-height:1.45}
-.textlrp .panel .text{font-size:.85rem;line-height:1.7}
+.textlrp .panel .text{font-size:.85rem;line-height:1.7;white-space:normal}
 .textlrp .panel code{padding:0;border:0;background:none;color:var(--soft);font-size:.75rem;overflow-wrap:anywhere}
 .textlrp .panel .best{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-weight:600}
 .textlrp .panel .best span{white-space:nowrap}
 .textlrp .panel .best small{font-size:.75rem;font-weight:400;color:var(--soft)}
-.textlrp .agree{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.5rem 2rem}
+.textlrp .agree{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.5rem 2rem;align-items:start}
 .textlrp.gallery .agree table{width:100%;margin:0;border:0;border-collapse:collapse;font-size:.8rem;line-height:1.3}
 .textlrp.gallery .agree caption{caption-side:top;text-align:left;font-weight:600;padding-bottom:.3rem;color:var(--ink)}
 .textlrp.gallery .agree :is(th,td){padding:.2rem 0 .2rem .5rem;border:0;border-bottom:1px solid var(--rule);
@@ -55,10 +55,9 @@ class Panel:
     names: tuple[str, ...]
     why: Explanation
 
-    @property
-    def anchor(self) -> str:
-        """The id of the panel on the page."""
-        return "panel-" + "".join(letter if letter.isalnum() else "-" for letter in self.names[0].lower())
+    def anchor(self, section: str = "cnn") -> str:
+        """Return the id of the panel on the page."""
+        return "".join(letter if letter.isalnum() else "-" for letter in f"{section}-{self.names[0]}")
 
 
 def same_composite() -> list[tuple[str, ...]]:
@@ -84,12 +83,12 @@ def for_products() -> list[tuple[str, ...]]:
     return [names for names in same_composite() if {*as_composite(names[0]).layers} == {"product"}]
 
 
-def rule_panels(model: Any, text: Document, groups: Iterable[tuple[str, ...]], target: str) -> list[Panel]:
+def rule_panels(model: Any, text: str, groups: Iterable[tuple[str, ...]], target: str) -> list[Panel]:
     """Explain a text by the rule or composite of each group of names."""
     return [Panel("rule", names, textlrp.explain(model, text, target=target, rule=names[0])) for names in groups]
 
 
-def method_panels(model: Any, text: Document, names: Iterable[str], target: str) -> list[Panel]:
+def method_panels(model: Any, text: str, names: Iterable[str], target: str) -> list[Panel]:
     """Explain a text by each of these methods."""
     return [Panel("method", (name,), textlrp.explain(model, text, target=target, method=name)) for name in names]
 
@@ -115,12 +114,13 @@ def styles(why: Explanation) -> Shown:
     return Shown(f"<style>{sheet}{STYLE}</style>")
 
 
-def side_by_side(panels: Sequence[Panel]) -> Shown:
-    """Return the panels as HTML, two in a row if the screen is wide enough."""
-    return Shown(f'<div class="textlrp gallery"><div class="panels">{"".join(map(_panel, panels))}</div></div>')
+def side_by_side(panels: Sequence[Panel], section: str = "cnn") -> Shown:
+    """Return the panels of a section as HTML, two in a row if the screen is wide enough."""
+    inside = "".join(_panel(panel, section) for panel in panels)
+    return Shown(f'<div class="textlrp gallery"><div class="panels">{inside}</div></div>')
 
 
-def _panel(panel: Panel) -> str:
+def _panel(panel: Panel, section: str) -> str:
     doc, name = view(panel.why), name_of(panel.why)
     text = spans(doc.runs).replace(' tabindex="0"', "")  # hundreds of stops for the tab key help nobody
     top = "".join(
@@ -130,7 +130,7 @@ def _panel(panel: Panel) -> str:
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in doc.targets[0].notes)
     others = ", ".join(f"<code>{escape(each)}</code>" for each in panel.names[1:])
     return (
-        f'<section class="panel" id="{panel.anchor}"><h3>{escape(name.title)}</h3>'
+        f'<section class="panel" id="{panel.anchor(section)}"><h3>{escape(name.title)}</h3>'
         f'<p><code>{panel.option}="{escape(panel.names[0])}"</code>{f", also {others}" if others else ""}</p>'
         f'<p class="soft">{escape(name.sentence)}</p>{notes}'
         f'<div style="--max:&#34;{doc.largest}&#34;"><div class="text" dir="auto">{text}</div></div>'
@@ -148,7 +148,7 @@ def _table(caption: str, panels: Sequence[Panel], reference: Explanation) -> str
     compared = [(aligned(panel.why, reference), panel) for panel in panels]
     compared.sort(key=lambda each: -(each[0].rank_correlation or 0.0))
     rows = "".join(
-        f'<tr><td><a href="#{panel.anchor}">{escape(panel.names[0])}</a></td>'
+        f'<tr><td><a href="#{panel.anchor()}">{escape(panel.names[0])}</a></td>'
         f'<td class="num" style="--w:{max(0.0, words.rank_correlation or 0.0):.0%}">'
         f'{correlation_text(words.rank_correlation)}</td><td>{overlap_text(words.top_overlap)}</td></tr>'
         for words, panel in compared
