@@ -1,11 +1,11 @@
-"""LRP of the bundled CNN on an NVIDIA GPU, compared with the compiled loops on the CPU: one table, in under 4 minutes.
+"""LRP of the bundled CNN on an NVIDIA GPU, compared with the compiled loops on the CPU, in under 4 minutes.
 
     python benchmarks/gpu.py [--device cuda] [--rounds 7] [--quick] [--page FILE]
 
-Three things are measured. First, the tests of the repository that need a GPU, which are skipped elsewhere. Second, how
-much the two devices differ on the sample posts: the largest difference of relevance, ledger and scores, relative to
-sum |relevance| + sum |ledger entries| of its text and class, and the conservation error of each device. Third, posts
-per second: from ids to the relevance of all classes on the CPU, for texts of 100, 300 and 1,000 words in batches of
+Three things are measured. First, the tests of the repository that need a GPU, which are skipped elsewhere. Second,
+how much the two devices differ on the sample posts: the largest difference of relevance, ledger and scores, relative
+to sum |relevance| + sum |ledger entries| of its text and class, and the conservation error of each device. Third,
+texts per second: from ids to the relevance of all classes on the CPU, for texts of 100, 300 and 1,000 words in batches of
 several sizes; the scores alone; and from texts to Explanations. The texts are drawn by a seed from the words of the
 sample posts. Both devices take turns in each round, after one round to warm up. The table has the median, and the
 smallest and largest value. No corpus is needed.

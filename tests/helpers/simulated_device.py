@@ -1,8 +1,8 @@
 """Explain on a simulated device, whose tensors have no values: torch raises an error where two devices meet.
 
 Run this file as a script, in a process of its own, because the device stays registered until the process ends. It
-propagates by every preset from both starts, and prints how many runs stayed on the device. Then it moves one tensor to
-the CPU and prints what torch reports.
+propagates by every preset from both starts, and prints how many runs stayed on the device. Then it moves one tensor
+to the CPU and prints what torch reports.
 """
 
 from __future__ import annotations
