@@ -12,6 +12,7 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -167,3 +168,14 @@ def api_of_tickets() -> str:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/classify"
+
+
+def stand_in(*names: str) -> None:
+    """Make a program or module that is not installed available to a page: a small one with the same interface."""
+    for name in names:
+        source = Path(__file__).parent / "stand_ins" / name
+        if source.exists():
+            shutil.copy(source, Path(".bin"))
+            Path(".bin", name).chmod(0o755)
+        else:
+            shutil.copy(source.with_suffix(".py"), Path())
