@@ -1,7 +1,7 @@
 """Draw how LRP distributes relevance: a small network with the relevance on its edges, and max pooling over words.
 
-The pages of ``docs/explanation/`` call these functions. All numbers come from the steps of a trace and from their rules;
-this module only places them. Colors are those of the pages of textlrp, and follow the light and the dark theme.
+The pages of ``docs/explanation/`` call these functions. All numbers come from the steps of a trace and from their
+rules; this module only places them. Colors are those of the pages of textlrp, in the light and the dark theme.
 """
 
 from __future__ import annotations
@@ -279,7 +279,8 @@ def _edge(
     line = f'<line class="{sign}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="{width:.2f}"'
     x, y = x1 + where * (x2 - x1), y1 + where * (y2 - y1) + 4
     text = "" if sign == "soft" else _text(x, y, label, "ink" if sign == "plain" else sign)
-    return f'<g class="edge" data-from="{start}" data-to="{end}" data-value="{float(value)!r}">{line}{dashes}/>{text}</g>'
+    names = f'data-from="{start}" data-to="{end}" data-value="{float(value)!r}"'
+    return f'<g class="edge" {names}>{line}{dashes}/>{text}</g>'
 
 
 def _node(x: float, y: float, name: str, value: float, notes: Sequence[Note], identifier: str) -> str:
@@ -350,8 +351,10 @@ def draw_curves(curves: Mapping[str, Numbers], *, title: str, across: str) -> Dr
         y = bottom - value * (bottom - top)
         parts.append(f'<line class="soft" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke-width="1"/>')
         parts.append(_text(left - 5, y + 4, f"{value:.0%}", "soft", anchor="end"))
-    for number in (0, last // 2, last):
-        parts.append(_text(left + number / last * (right - left), bottom + 16, str(number), "soft"))
+    parts += [
+        _text(left + number / last * (right - left), bottom + 16, str(number), "soft")
+        for number in (0, last // 2, last)
+    ]
     parts.append(_text((left + right) / 2, bottom + 32, across, "soft"))
     ends = sorted(curves, key=lambda name: -float(curves[name][-1]))
     label = top - 12
