@@ -344,7 +344,7 @@ DASHES = ("none", "9 4", "2 3", "10 3 2 3", "5 3")
 
 def draw_curves(curves: Mapping[str, Numbers], *, title: str, across: str) -> Drawing:
     """Draw curves (S,) of values from 0 to 1 against 0 to S - 1, each with its name at a free place of its end."""
-    left, right, top, bottom = 38.0, 280.0, 12.0, 210.0
+    left, right, top, bottom = 38.0, 250.0, 12.0, 210.0
     last = max(len(values) for values in curves.values()) - 1
     parts = []
     for value in (0.0, 0.5, 1.0):
