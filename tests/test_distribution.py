@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cases import every
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -120,11 +121,9 @@ def test_the_extra_for_rendering_is_a_part_of_the_requirements() -> None:
     assert {str(each) for each in EXTRAS["render"]} < {str(each) for each in CORE}
 
 
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("requirements-*")) + [ROOT / "constraints.txt"], ids=lambda p: p.name
-)
-def test_no_index_is_named(path: Path) -> None:
-    assert re.findall(r"://|^-|file:|\+cpu", path.read_text(encoding="utf-8"), re.MULTILINE) == []
+@every("name", ["constraints.txt", *sorted(path.name for path in ROOT.glob("requirements-*"))])
+def test_no_index_is_named(name: str) -> None:
+    assert re.findall(r"://|^-|file:|\+cpu", read(name), re.MULTILINE) == []
 
 
 # ---------------------------------------------------------------- extras
@@ -142,9 +141,7 @@ def test_a_missing_extra_is_named_in_one_sentence(tmp_path: Path) -> None:
     assert result["page"] == "<!doctype html>"
     assert len(result["messages"]) == result["uses"]
     for extra, message in result["messages"]:
-        expected = (
-            rf"[^.]*[\w./' =-]+ needs the package \w+, which is not installed\. Run: pip install 'textlrp\[{extra}\]'"
-        )
+        expected = rf".+ needs the package \w+, which is not installed\. Run: pip install 'textlrp\[{extra}\]'"
         assert re.fullmatch(expected, message), message
     assert {extra for extra, _ in result["messages"]} == EXTRAS.keys() - FOR_DEVELOPERS - FOR_SCRIPTS - {"render"}
 
@@ -152,10 +149,9 @@ def test_a_missing_extra_is_named_in_one_sentence(tmp_path: Path) -> None:
 def test_packages_for_scripts_are_not_imported_by_textlrp() -> None:
     names = "|".join(set().union(*(import_names(extra) for extra in FOR_SCRIPTS)))
     assert names
+    imported = re.compile(rf"^\s*(?:import|from) (?:{names})\b", re.MULTILINE)
     for path in (ROOT / "textlrp").rglob("*.py"):
-        assert not re.search(rf"^\s*(?:import|from) (?:{names})\b", path.read_text(encoding="utf-8"), re.MULTILINE), (
-            path
-        )
+        assert not imported.search(path.read_text(encoding="utf-8")), path
 
 
 def test_the_table_of_extras_is_complete() -> None:
