@@ -176,7 +176,7 @@ START = """# Measure explanations
 
 This page is written by `python docs/measures.py`.
 
-```
+```bash
 textlrp evaluate model/ test.csv --column body --label queue -o out
 ```
 

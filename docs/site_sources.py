@@ -1,6 +1,8 @@
-"""Sources of the site that are not Markdown files of this folder.
+"""What the site needs in addition to the Markdown files of this folder.
 
 - The notebooks of ``notebooks/`` become the tutorials, with their committed outputs.
+- ``generated_pages.py`` writes the pages of the commands and of the bundled models to ``reference/``.
+- Pages are made accessible where Sphinx and the theme are not.
 - Links from a page to a file of the repository outside this folder become links to the tutorial, to the page of the
   changelog, or to the file in the repository on the web.
 """
@@ -13,6 +15,9 @@ import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import docstring_markup
+import generated_pages
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -54,6 +59,31 @@ def replace_links(app: Any, name: str, source: list[str]) -> None:
         source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
 
 
+def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the keyboard scroll wide code and tables, and leave no header cell empty (event ``html-page-context``)."""
+    body = context.get("body", "")
+    for old, new in (
+        ("<pre>", '<pre tabindex="0">'),
+        ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        ("<th></th>", "<td></td>"),
+        ('<th class="head"></th>', "<td></td>"),
+    ):
+        body = body.replace(old, new)
+    context["body"] = body
+
+
+def keep_kernels_in(folder: Path) -> None:
+    """Let Jupyter and IPython write to ``folder``, not to the user's home, and let kernels log only errors."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
+    os.environ |= {"IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
+
+
 def setup(app: Any) -> None:
     copy_notebooks()
+    generated_pages.write_pages()
+    keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)
+    docstring_markup.setup(app)
+    app.connect("html-page-context", make_accessible)

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 import typer
 from typer.main import get_command
 
+from textlrp.cli.card_command import cli_card
 from textlrp.cli.demo_command import cli_demo
 from textlrp.cli.evaluate_command import cli_evaluate
 from textlrp.cli.explain_command import cli_explain
@@ -50,6 +51,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": cli_evaluate,
     "shortcuts": cli_shortcuts,
     "similar": cli_similar,
+    "card": cli_card,
     "serve": cli_serve,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""
