@@ -1,6 +1,9 @@
 """Install a wheel in new virtual environments and run the demo in an empty folder, once per Python.
 
     python tests/scripts/try_wheel.py dist/textlrp-0.1.0-py3-none-any.whl [--python python3.11 python3.12 ...]
+    python tests/scripts/try_wheel.py dist/textlrp-0.1.0-py3-none-any.whl --render [--python ...]
+
+With ``--render`` it installs only what reading and rendering stored explanations needs, and runs no demo.
 
 It prints the time of the installation, the size of the environment, the time of the demo and its last lines. An
 environment has several gigabytes if the package index serves torch with CUDA; each is deleted before the next one.
@@ -44,16 +47,18 @@ def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
 
 
-def try_wheel(wheel: Path, python: str) -> None:
-    """Install the wheel, run ``textlrp --version`` and ``textlrp demo`` in an empty folder, and print the facts."""
+def try_wheel(wheel: Path, python: str, *, render: bool) -> None:
+    """Install the wheel, run ``textlrp --version`` and the demo in an empty folder, and print the facts."""
+    constraints = ["--constraint", ROOT / "constraints.txt"]
+    requirements = ["--no-deps", "--requirement", ROOT / "requirements-render.txt"] if render else constraints
     with tempfile.TemporaryDirectory() as name:
         folder, empty = Path(name, "environment"), Path(name, "empty")
         empty.mkdir()
         start = time.perf_counter()
-        programs = new_environment(folder, [wheel, "--constraint", ROOT / "constraints.txt"], python)
+        programs = new_environment(folder, [wheel, *requirements], python)
         print(f"{python}: installed in {time.perf_counter() - start:.0f} s, {megabytes(folder):,.0f} MB", flush=True)
         variables = plain_variables() | {"TEXTLRP_CACHE_DIR": str(Path(name, "cache"))}
-        for command in (["--version"], ["demo", "-o", "report.html"]):
+        for command in (["--version"], *([] if render else [["demo", "-o", "report.html"]])):
             start = time.perf_counter()
             done = subprocess.run(
                 [programs / "textlrp", *command], cwd=empty, env=variables, text=True, capture_output=True
@@ -64,17 +69,18 @@ def try_wheel(wheel: Path, python: str) -> None:
             )
             done.check_returncode()
         written = [f"{path.name} ({path.stat().st_size:,} bytes)" for path in sorted(empty.iterdir())]
-        print(f"written: {', '.join(written)}")
+        print(f"written: {', '.join(written) or 'nothing'}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--python", nargs="+", default=PYTHONS, help="the Python programs to try")
+    parser.add_argument("--render", action="store_true", help="install only what rendering needs")
     options = parser.parse_args()
     for python in options.python:
         try:
-            try_wheel(options.wheel.resolve(), python)
+            try_wheel(options.wheel.resolve(), python, render=options.render)
         except subprocess.CalledProcessError as failure:
             sys.exit(f"{python}: {' '.join(map(str, failure.cmd[:4]))} ... failed.\n{failure.stderr or ''}")
 
