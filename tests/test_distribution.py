@@ -133,6 +133,7 @@ def import_names(extra: str) -> set[str]:
     return {each.name.replace("-", "_") for each in EXTRAS[extra]} - {each.name.replace("-", "_") for each in CORE}
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named_in_one_sentence(tmp_path: Path) -> None:
     packages = sorted(set().union(*(import_names(extra) for extra in EXTRAS.keys() - FOR_DEVELOPERS)))
     command = [sys.executable, SCRIPTS / "without_extras.py", tmp_path, *packages]
