@@ -145,7 +145,9 @@ def pip(arguments: list[str]) -> int:
     known = {re.split(r"[^\w.-]", each)[0].lower() for names in lists for each in names} | {"textlrp", "."}
     if arguments[:1] != ["install"]:
         sys.exit(f"pip: expected install, got {arguments}")
-    names = re.sub(r"--[\w-]*(url|prefix|target)[ =]\S+|(?<!\S)-\S+", "", " ".join(arguments[1:])).split()
+    names = re.sub(
+        r"--[\w-]*(url|prefix|target|constraint|requirement)[ =]\S+|(?<!\S)-\S+", "", " ".join(arguments[1:])
+    ).split()
     for name in names:
         base, _, inside = name.rstrip("]").partition("[")
         unknown = set(filter(None, inside.split(","))) - set(extras)
