@@ -46,7 +46,11 @@ def card_markdown(facts: Mapping[str, Any], *, level: int = 1) -> str:
 
 def plain_markdown(text: object) -> str:
     """Return a text on one line in which no character has a meaning in Markdown or HTML."""
-    return SPECIAL.sub(r"\\\1", " ".join(showable(str(text)).split()))
+    return _escaped(" ".join(str(text).split()))
+
+
+def _escaped(line: str) -> str:
+    return SPECIAL.sub(r"\\\1", showable(line))
 
 
 def _code(text: object) -> str:
@@ -64,8 +68,8 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _sentence(text: object) -> str:
     """A text of a card as a paragraph: code between backquotes stays code, all other characters are plain."""
-    parts = re.split(r"`([^`]+)`", str(text))
-    return "".join(_code(part) if number % 2 else plain_markdown(part) for number, part in enumerate(parts))
+    parts = re.split(r"`([^`]+)`", " ".join(str(text).split()))
+    return "".join(_code(part) if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 def _summary(facts: Mapping[str, Any]) -> list[str]:
@@ -77,7 +81,7 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
         ("classes", f"{len(facts['classes']):,}, {labels}"),
         ("training texts", f"{facts['documents']:,}"),
         ("vocabulary", f"{facts['words']:,} words"),
-        ("numbers in the weights", f"{facts['parameters']:,}"),
+        ("parameters", f"{facts['parameters']:,}"),
         ("size of the files", _megabytes(sum(file["bytes"] for file in facts["files"].values()))),
         ("test accuracy", percentage(card["test_accuracy"]) if "test_accuracy" in card else MISSING_MEASURE),
         ("saved by", f"textlrp {plain_markdown(facts['textlrp'])}"),
