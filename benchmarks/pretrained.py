@@ -105,6 +105,7 @@ def shortcut_sentences(found: Shortcuts, name: str) -> list[str]:
         if group.suspicion >= SUSPICION and group.suspicion_parts[cause] >= ORIGIN:
             causes[group.label][CAUSES[cause]] += len(group.documents)
             changed[group.label] += group.deleted.changed
+    words = {label: ", ".join(f"{cause} ({n})" for cause, n in each.most_common()) for label, each in causes.items()}
     shares = {label: counts.total() / found.predicted[label] for label, counts in causes.items()}
     return [
         f"Predictions of test posts that rest on a few words with a suspicion of {SUSPICION} or more, found by "
@@ -112,7 +113,7 @@ def shortcut_sentences(found: Shortcuts, name: str) -> list[str]:
         "are not listed here, because many are names of people.",
         *(
             f"{label}: {causes[label].total()} of {found.predicted[label]} predictions; {changed[label]} change "
-            f"without the words. Words: {', '.join(f'{cause} ({count})' for cause, count in causes[label].most_common())}."
+            f"without the words. Words: {words[label]}."
             for label in sorted(shares, key=lambda label: -shares[label])
         ),
     ]
