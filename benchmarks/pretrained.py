@@ -59,7 +59,7 @@ ABOUT: Mapping[str, Any] = {
         "sometimes with a high probability.",
         "Labels are groups, not topics. Some groups share their topics, such as talk.religion.misc and "
         "soc.religion.christian, and are confused often.",
-        "Headers, such as the subject, are not read. Quotes and signatures are read.",
+        "The model ignores headers, such as the subject. It reads quotes and signatures.",
         "Test posts were written after the training posts, but many by the same authors. The accuracy on texts of "
         "other authors was not measured.",
         "Some classes have opinions and religions as their topic. The posts contain insults and prejudice, and the "
@@ -69,8 +69,8 @@ ABOUT: Mapping[str, Any] = {
 """The part of the cards that is not measured."""
 CAUSES = {
     "names and codes": "names, addresses, numbers or symbols",
-    "one source": "words of one author or of copies of a post",
-    "outside the body": "words of headers and signatures",
+    "one source": "one author or copies of one post",
+    "outside the body": "headers and signatures",
 }
 """Origins of leading words that make a group a known shortcut, with their names in a card."""
 SUSPICION = ORIGIN = 0.5
@@ -113,7 +113,7 @@ def shortcut_sentences(found: Shortcuts, name: str) -> list[str]:
         "are not listed here, because many are names of people.",
         *(
             f"{label}: {causes[label].total()} of {found.predicted[label]} predictions; {changed[label]} change "
-            f"without the words. Words: {words[label]}."
+            f"without the words. Origin of the words: {words[label]}."
             for label in sorted(shares, key=lambda label: -shares[label])
         ),
     ]
