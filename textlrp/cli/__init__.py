@@ -124,6 +124,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         usage: Any = problem
         command = usage.ctx.command_path if usage.ctx else "textlrp"
         return _print_error(f"{usage.format_message().rstrip('.')}. See {command} --help.")
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package in ("", "textlrp"):
+            raise
+        return _print_error(
+            f"this command needs the package {package}, which is not installed. Run: pip install textlrp"
+        )
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
