@@ -16,9 +16,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import docstring_markup
-import generated_pages
-
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 TUTORIALS = DOCS / "tutorials"
@@ -81,6 +78,10 @@ def keep_kernels_in(folder: Path) -> None:
 
 
 def setup(app: Any) -> None:
+    # imported here, because the other functions need neither Sphinx nor the package
+    import docstring_markup
+    import generated_pages
+
     copy_notebooks()
     generated_pages.write_pages()
     keep_kernels_in(ROOT / "build" / "jupyter")
