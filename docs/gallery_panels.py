@@ -25,7 +25,8 @@ MEAN_POOLING = ("cam",)
 
 STYLE = """
 .textlrp.gallery{padding:1.25rem;border-radius:.4rem}
-.textlrp.gallery :is(.panels,.agree){display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:0 2rem}
+.textlrp.gallery :is(.panels,.agree){display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));
+ gap:0 2rem}
 .textlrp .panel{display:grid;grid-row:span 5;grid-template-rows:subgrid;row-gap:.5rem;min-width:0;margin-bottom:2rem;
  scroll-margin-top:4rem}
 .textlrp .panel h3{margin:0;font-size:1rem;line-height:1.3;color:var(--ink)}
@@ -33,17 +34,19 @@ STYLE = """
 .textlrp .panel p+p{margin-top:.4rem}
 .textlrp .panel .text{font-size:.85rem;line-height:1.7;white-space:normal}
 .textlrp .panel code{padding:0;border:0;background:none;color:inherit;font-size:.75rem;overflow-wrap:anywhere}
-.textlrp .panel .best{display:flex;flex-wrap:wrap;align-content:start;gap:.1rem .9rem;font-weight:600;color:var(--ink)}
+.textlrp .panel .best{display:flex;flex-wrap:wrap;align-content:start;gap:.1rem .9rem;font-weight:600;
+ color:var(--ink)}
 .textlrp .panel .best span{white-space:nowrap}
 .textlrp .panel .best small{font-size:.75rem;font-weight:400;color:var(--soft)}
 .textlrp.gallery .agree{gap:1.5rem 2rem;align-items:start}
 .textlrp.gallery .agree table{width:100%;margin:0;border:0;border-collapse:collapse;font-size:.8rem;line-height:1.3}
 .textlrp.gallery .agree caption{margin:0;caption-side:top;text-align:left;font-weight:600;color:var(--ink)}
-.textlrp.gallery .agree :is(th,td){width:4.6rem;padding:.2rem 0 .2rem .5rem;border:0;border-bottom:1px solid var(--rule);
- background:none;color:var(--ink);font-weight:400;text-align:right;vertical-align:baseline}
+.textlrp.gallery .agree :is(th,td){width:4.6rem;padding:.2rem 0 .2rem .5rem;border:0;
+ border-bottom:1px solid var(--rule);background:none;color:var(--ink);font-weight:400;text-align:right;vertical-align:baseline}
 .textlrp.gallery .agree thead th{color:var(--soft);font-size:.75rem}
 .textlrp.gallery .agree :is(th,td):first-child{width:auto;padding-left:0;text-align:left}
-.textlrp.gallery .agree td.num{background:linear-gradient(90deg,transparent calc(100% - var(--w,0%)*.9),var(--panel) 0)}
+.textlrp.gallery .agree td.num{
+ background:linear-gradient(90deg,transparent calc(100% - var(--w,0%)*.9),var(--panel) 0)}
 .textlrp .agree a{color:inherit;text-decoration:underline;text-decoration-color:var(--bar)}
 """
 """Styles of the page, in addition to those of an explanation in a notebook."""
@@ -141,7 +144,7 @@ def _panel(panel: Panel, section: str) -> str:
 
 
 def agreement(reference: Explanation, **groups: Sequence[Panel]) -> Shown:
-    """Return a table for each group of panels: how much they agree with a reference, the highest correlation first."""
+    """Return a table for each group of panels: their agreement with a reference, the highest correlation first."""
     tables = "".join(_table(caption, panels, reference) for caption, panels in groups.items())
     return Shown(f'<div class="textlrp gallery"><div class="agree">{tables}</div></div>')
 
