@@ -42,7 +42,8 @@ STYLE = """
 .textlrp.gallery .agree table{width:100%;margin:0;border:0;border-collapse:collapse;font-size:.8rem;line-height:1.3}
 .textlrp.gallery .agree caption{margin:0;caption-side:top;text-align:left;font-weight:600;color:var(--ink)}
 .textlrp.gallery .agree :is(th,td){width:4.6rem;padding:.2rem 0 .2rem .5rem;border:0;
- border-bottom:1px solid var(--rule);background:none;color:var(--ink);font-weight:400;text-align:right;vertical-align:baseline}
+ border-bottom:1px solid var(--rule);background:none;color:var(--ink);font-weight:400;text-align:right;
+ vertical-align:baseline}
 .textlrp.gallery .agree thead th{color:var(--soft);font-size:.75rem}
 .textlrp.gallery .agree :is(th,td):first-child{width:auto;padding-left:0;text-align:left}
 .textlrp.gallery .agree td.num{
