@@ -134,6 +134,7 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     from textlrp.lrp.recorded.operations import HANDLERS
 
     before, path, modules, handlers = Path.cwd(), list(sys.path), set(sys.modules), dict(HANDLERS)
+    variables = dict(os.environ)
     page_commands.install(folder)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
@@ -142,6 +143,8 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     finally:
         page_commands.stop_services(folder)
         os.chdir(before)
+        os.environ.clear()
+        os.environ.update(variables)
         sys.path[:] = path
         HANDLERS.clear()
         HANDLERS.update(handlers)

@@ -9,7 +9,14 @@ Models and texts are small, so that a page takes few seconds. ``doc_blocks.py`` 
 from __future__ import annotations
 
 import csv
+import itertools
+import json
+import os
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 TICKETS = {
     "hardware": (
@@ -89,3 +96,86 @@ def write_label_sets(name: str) -> None:
     both = [(f"{texts[row]} {texts[row + 1]}", f"{labels[row]},{labels[row + 1]}") for row in range(len(texts) - 1)]
     with Path(name).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True), *both])
+
+
+def use_sample_posts_as_20newsgroups() -> None:
+    """Write the sample posts as a folder of 20 Newsgroups, and name it in ``$TEXTLRP_20NEWS`` until the page ends."""
+    folder = Path(".bin", "20news").resolve()
+    for split in ("train", "test"):
+        for post in (Path(__file__).parents[2] / "data" / "sample-posts" / split).glob("*/*.txt"):
+            copy = folder / f"20news-bydate-{split}" / post.parent.name / post.stem
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(post.read_bytes())
+    os.environ["TEXTLRP_20NEWS"] = str(folder)
+
+
+def trained_textcat() -> Any:
+    """Return a spaCy pipeline with a ``textcat`` that is trained for a moment on the tickets."""
+    import spacy
+    from spacy.training import Example
+
+    texts, labels = tickets()
+    nlp = spacy.blank("en")
+    nlp.add_pipe("textcat")
+    rows = [
+        Example.from_dict(nlp.make_doc(text), {"cats": {name: float(name == label) for name in TICKETS}})
+        for text, label in zip(texts, labels, strict=True)
+    ]
+    optimizer = nlp.initialize(lambda: rows)
+    nlp.update(rows, sgd=optimizer)
+    return nlp
+
+
+class FastTextModel:
+    """A stand-in for a supervised model of fastText: the same ``labels`` and ``predict``."""
+
+    labels = tuple(f"__label__{name}" for name in TICKETS)
+
+    def predict(self, texts: list[str], k: int = 1) -> tuple[list[tuple[str, ...]], list[Any]]:
+        """Return the labels of each text and their probabilities, the largest first; a line break is an error."""
+        import numpy as np
+
+        if k != -1 or any("\n" in text for text in texts):
+            raise ValueError("predict processes one line at a time (remove '\\n')")
+        counts = [
+            [1 + sum(word in " ".join(TICKETS[name]) for word in text.split()) for name in TICKETS] for text in texts
+        ]
+        rows = [np.array(row) / sum(row) for row in counts]
+        orders = [np.argsort(-row, kind="stable") for row in rows]
+        names = [tuple(self.labels[position] for position in order) for order in orders]
+        return names, [row[order] for row, order in zip(rows, orders, strict=True)]
+
+
+def api_of_tickets() -> str:
+    """Start an HTTP API that classifies texts, on a free port of this machine, and return its URL.
+
+    Every third answer is 503, so that clients must try again.
+    """
+    answers = itertools.count()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            busy = next(answers) % 3 == 2
+            shares = [1 / (1 + text.count("password")) for text in body["texts"]]
+            self.send_response(503 if busy else 200)
+            self.end_headers()
+            self.wfile.write(b"" if busy else json.dumps({"probabilities": [[p, 1 - p] for p in shares]}).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/classify"
+
+
+def stand_in(*names: str) -> None:
+    """Make a program or module that is not installed available to a page: a small one with the same interface."""
+    for name in names:
+        source = Path(__file__).parent / "stand_ins" / name
+        if source.exists():
+            shutil.copy(source, Path(".bin"))
+            Path(".bin", name).chmod(0o755)
+        else:
+            shutil.copy(source.with_suffix(".py"), Path())
