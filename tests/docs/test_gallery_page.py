@@ -12,7 +12,7 @@ from explanations import make_explanation
 
 from textlrp.explainers.catalog import catalog
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
 CELLS = [
     re.sub(r"^:tags:.*\n", "", cell)
