@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import pytest
 from cases import every
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,9 @@ def loaded() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)  # for the modules that it imports
+        spec.loader.exec_module(module)
     return module
 
 
