@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -36,24 +37,38 @@ def copy_notebooks() -> None:
         shutil.copyfile(ROOT / "notebooks" / name, TUTORIALS / name)
 
 
-def site_link(link: str, page: Path) -> str:
-    """Return where a link of a page leads on the site; a link within the site stays as it is."""
-    target = Path(os.path.normpath(page.parent / link))
+def site_link(link: str, original: Path, page: Path | None = None) -> str:
+    """Return where a link of a page leads on the site; a link within the site stays as it is.
+
+    ``original`` is the file in which the link is written, and ``page`` the file of the site that has its text, if it
+    is another one.
+    """
+    target = Path(os.path.normpath(original.parent / link))
     if target.is_relative_to(ROOT / "notebooks") and target.suffix == ".ipynb":
         target = TUTORIALS / target.name
     target = PAGES.get(target, target)
     if target.is_relative_to(DOCS):
-        return os.path.relpath(target, page.parent)
+        return os.path.relpath(target, (page or original).parent)
     kind = "tree" if target.is_dir() else "blob"
     return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT).as_posix()}"
 
 
 def replace_links(app: Any, name: str, source: list[str]) -> None:
-    """Replace the links of a page that is being read (event ``source-read``)."""
+    """Replace the links of a page that is being read (event ``source-read``); of a notebook, those of its text."""
     page = Path(app.env.doc2path(name))
-    if page.suffix == ".md":
-        original = ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page
-        source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
+    if page.suffix == ".ipynb":
+        notebook = json.loads(source[0])
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = site_text("".join(cell["source"]), ROOT / "notebooks" / page.name, page)
+        source[0] = json.dumps(notebook)
+    elif page.suffix == ".md":
+        source[0] = site_text(source[0], ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page, page)
+
+
+def site_text(text: str, original: Path, page: Path) -> str:
+    """Return Markdown with its links replaced."""
+    return LINK.sub(lambda match: site_link(match[0], original, page), text)
 
 
 def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:

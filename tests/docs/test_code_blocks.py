@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from doc_blocks import EXECUTED, PAGES, ROOT, BlockError, blocks_of, run_page
 
-SLOW = {"README.md": 60}
+SLOW = {"README.md": 60, "docs/gallery.md": 30}
 """Seconds of the pages that take more than three."""
 TRANSFORMERS: tuple[str, ...] = ("README.md",)
 """Pages that need the extra ``transformers``."""

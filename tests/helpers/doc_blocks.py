@@ -137,7 +137,7 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     variables = dict(os.environ)
     page_commands.install(folder)
     os.chdir(folder)
-    sys.path.insert(0, str(folder))
+    sys.path[:0] = [str(folder), str(ROOT / "docs")]
     try:
         yield
     finally:
