@@ -53,18 +53,18 @@ def tickets() -> tuple[list[str], list[str]]:
     return [text for text, _ in rows], [label for _, label in rows]
 
 
-def write_tickets(*names: str) -> None:
-    """Write the tickets with the columns id, body and queue: a CSV, Excel or Parquet file for each name."""
+def write_tickets(*names: str, label: str = "queue") -> None:
+    """Write the tickets with the columns id, body and that of the label: a CSV, Excel or Parquet file for each name."""
     texts, labels = tickets()
     rows = list(zip((f"ticket-{row}" for row in range(len(texts))), texts, labels, strict=True))
     for name in names:
         if name.endswith(".csv"):
             with Path(name).open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows([("id", "body", "queue"), *rows])
+                csv.writer(file).writerows([("id", "body", label), *rows])
             continue
         import pandas
 
-        table = pandas.DataFrame(rows, columns=["id", "body", "queue"])
+        table = pandas.DataFrame(rows, columns=["id", "body", label])
         if name.endswith(".xlsx"):
             table.to_excel(name, index=False)
         else:
@@ -179,3 +179,11 @@ def stand_in(*names: str) -> None:
             Path(".bin", name).chmod(0o755)
         else:
             shutil.copy(source.with_suffix(".py"), Path())
+
+
+def write_encoder(folder: str) -> None:
+    """Write a tiny sentence encoder with random weights: a folder that ``SentenceTransformer`` reads."""
+    from tiny_encoders import save_encoder
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    save_encoder(Path(folder))
