@@ -1,6 +1,7 @@
 """What the site needs in addition to the Markdown files of this folder.
 
 - The notebooks of ``notebooks/`` become the tutorials, with their committed outputs.
+- ``generated_pages.py`` writes the pages of the commands and of the bundled models to ``reference/``.
 - Pages are made accessible where Sphinx and the theme are not.
 - Links from a page to a file of the repository outside this folder become links to the tutorial, to the page of the
   changelog, or to the file in the repository on the web.
@@ -14,6 +15,9 @@ import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import docstring_markup
+import generated_pages
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -78,6 +82,8 @@ def keep_kernels_in(folder: Path) -> None:
 
 def setup(app: Any) -> None:
     copy_notebooks()
+    generated_pages.write_pages()
     keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)
+    docstring_markup.setup(app)
     app.connect("html-page-context", make_accessible)

@@ -117,10 +117,10 @@ class AlphaBeta:
     N + b⁻ is 0, the term absorbs its α or -β (cause ``empty``). An output whose products all have one sign therefore
     conserves relevance only together with that ledger entry.
 
-    The rule applies to word vectors. Because α exceeds 1 for β > 0, the sum of |relevance| of a layer may exceed the
-    |score|. Captum's Alpha1_Beta0_Rule does not separate negative inputs and does not treat the bias. It equals
-    AlphaBeta(1, 0) for inputs >= 0 without bias, with stabilizer 1e-9. Raises :class:`RuleError` unless α - β = 1
-    and both are >= 0. Source: Bach et al. 2015, eq. 60.
+    The rule applies to word vectors. Because α exceeds 1 for β > 0, the sum of the absolute relevance of a layer may
+    exceed the absolute score. Captum's Alpha1_Beta0_Rule does not separate negative inputs and does not treat the
+    bias. It equals AlphaBeta(1, 0) for inputs >= 0 without bias, with stabilizer 1e-9. Raises :class:`RuleError`
+    unless α - β = 1 and both are >= 0. Source: Bach et al. 2015, eq. 60.
     """
 
     alpha: float = 2.0
