@@ -9,8 +9,8 @@ A page has one namespace and one empty folder. Its blocks run from top to bottom
 - ``bash``: a script that ends at the first error. ``textlrp`` is the command of this tree. ``page_commands.py`` is
   behind ``pip``, ``make``, ``curl`` and ``textlrp serve``: see there.
 - ``json``, ``toml``, ``yaml``: parsed. Other languages are not examined.
-- ``text`` directly after a block that runs: must be what this block prints. Blanks and line breaks are equal; ``...``
-  stands for any characters.
+- ``text`` directly after a block that runs: must be what this block prints. Blanks and line breaks are ignored;
+  ``...`` stands for any characters.
 
 A hidden set-up block is an HTML comment, which neither a forge nor the site shows::
 
@@ -193,9 +193,8 @@ def _parse(block: Block) -> None:
 
 def _compare(block: Block, printed: tuple[str, ...]) -> None:
     """Compare a text with what the block before printed, on standard output or on both outputs."""
-    pieces = [re.escape(" ".join(piece.split())) for piece in block.source.split("...")]
-    pattern = re.compile(r"\s*.*?\s*".join(pieces), re.DOTALL)
-    if not any(pattern.fullmatch(" ".join(output.split())) for output in printed):
+    pattern = re.compile(".*?".join(re.escape("".join(piece.split())) for piece in block.source.split("...")))
+    if not any(pattern.fullmatch("".join(output.split())) for output in printed):
         raise BlockError(f"{block.place}: the page shows\n{block.source}\nprinted was\n{printed[-1][-3000:]}")
 
 
