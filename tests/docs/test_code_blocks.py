@@ -13,9 +13,23 @@ from pathlib import Path
 import pytest
 from doc_blocks import EXECUTED, PAGES, ROOT, BlockError, blocks_of, run_page
 
-SLOW = {"README.md": 60}
-"""Seconds of the pages that take more than three."""
-TRANSFORMERS: tuple[str, ...] = ("README.md",)
+SLOW = {
+    "README.md": 25,
+    "docs/how-to/annotation.md": 25,
+    "docs/how-to/many-documents.md": 20,
+    "docs/how-to/multi-label.md": 15,
+    "docs/how-to/pages.md": 30,
+    "docs/how-to/python.md": 10,
+    "docs/how-to/service.md": 15,
+    "docs/how-to/shortcuts.md": 40,
+    "docs/how-to/similarity.md": 15,
+    "docs/how-to/spacy.md": 6,
+    "docs/how-to/transformers.md": 30,
+    "docs/reference/command-line.md": 50,
+    "docs/reference/measures.md": 20,
+}
+"""Seconds of processor time of the pages that take more than three."""
+TRANSFORMERS = ("README.md", "docs/how-to/transformers.md", "docs/reference/command-line.md")
 """Pages that need the extra ``transformers``."""
 
 
