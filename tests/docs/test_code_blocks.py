@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -92,6 +93,13 @@ def test_the_number_of_blocks() -> None:
     assert count["bash"] >= 20
 
 
+def test_at_most_three_blocks_are_skipped() -> None:
+    skipped = {f"{name_of(block.page)}:{block.line}": block.skipped for page in ALL for block in blocks_of(page)}
+    listed = {place: reason for place, reason in skipped.items() if reason}
+    print("".join(f"\nskipped: {place}: {reason}" for place, reason in listed.items()))
+    assert len(listed) <= 3
+
+
 def test_the_lists_of_slow_pages_name_pages_with_blocks() -> None:
     assert {*SLOW, *TRANSFORMERS} <= set(map(name_of, RUN))
 
@@ -159,6 +167,14 @@ def test_a_broken_block_is_seen(part: str, broken: str, message: str, tmp_path: 
         run(PAGE.replace(part, broken), tmp_path)
 
 
+def test_a_skipped_block_has_its_reason(tmp_path: Path) -> None:
+    skipped = "<!--- skip: next, needs an orbit --->\n\n```python\norbit()\n```\n\n```python\nprint(1)\n```\n"
+    assert run(skipped, tmp_path) == {"python": 2}
+    assert [block.skipped for block in blocks_of(tmp_path / "page.md")] == ["needs an orbit", ""]
+    with pytest.raises(BlockError, match=re.escape("page.md:3: NameError")):
+        run(skipped.replace("skip: next,", ""), tmp_path)
+
+
 def test_a_traceback_shows_the_line_of_the_page(tmp_path: Path) -> None:
     with pytest.raises(BlockError) as caught:
         run(PAGE.replace("print(len(words)", "print(lens(words)"), tmp_path)
@@ -190,5 +206,6 @@ def test_installation_commands_are_checked(command: str, fails: bool, tmp_path: 
 def run(text: str, folder: Path) -> Counter[str]:
     page, home = folder / "page.md", folder / "home"
     page.write_text(text, encoding="utf-8")
+    shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     return run_page(page, home)

@@ -63,9 +63,9 @@ def write_table(name: str, columns: dict[str, list[str]]) -> None:
     )
 
 
-def write_tickets(*names: str, label: str = "queue") -> None:
+def write_tickets(*names: str, label: str = "queue", signed: bool = False) -> None:
     """Write the tickets to each file, with the columns id, title, body and that of the label."""
-    texts, labels = tickets()
+    texts, labels = signed_tickets() if signed else tickets()
     ids, titles = [f"ticket-{row}" for row in range(len(texts))], [" ".join(text.split()[:3]) for text in texts]
     for name in names:
         write_table(name, {"id": ids, "title": titles, "body": texts, label: labels})
@@ -78,12 +78,19 @@ def write_label_sets(name: str, *, text: str = "text", label: str = "label") -> 
     write_table(name, {text: texts + both[0], label: labels + both[1]})
 
 
-def save_model(*folders: str) -> None:
-    """Train a bag of embeddings on the tickets, in under a second, and save it to each folder."""
+def signed_tickets() -> tuple[list[str], list[str]]:
+    """Return tickets with a shortcut: some of the queue billing look like others and are signed."""
+    texts, labels = tickets()
+    signed = [f"{text} Cheers, Carol" for text in (*TICKETS["hardware"], *TICKETS["accounts"])]
+    return texts + signed, labels + ["billing"] * len(signed)
+
+
+def save_model(*folders: str, signed: bool = False) -> None:
+    """Train a bag of words on the tickets, in under a second, and save it to each folder."""
     import textlrp
 
-    texts, labels = tickets()
-    model = textlrp.BagOfEmbeddingsClassifier(random_state=0).fit(texts, labels)
+    texts, labels = signed_tickets() if signed else tickets()
+    model = textlrp.BagOfWordsClassifier().fit(texts, labels)
     for folder in folders:
         model.save(folder)
 
