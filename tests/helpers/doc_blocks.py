@@ -5,7 +5,8 @@
 
 A page has one namespace and one empty folder. Its blocks run from top to bottom:
 
-- ``python`` and ``{code-cell} python``: executed in the namespace, in this process.
+- ``python`` and ``{code-cell} python``: executed in the namespace, in this process. The drawing code of ``docs/`` can
+  be imported, as in the build of the site.
 - ``bash``: a script that ends at the first error. ``textlrp`` is the command of this tree. ``page_commands.py`` is
   behind ``pip``, ``make``, ``curl`` and ``textlrp serve``: see there.
 - ``json``, ``toml``, ``yaml``: parsed. Other languages are not examined.
@@ -152,7 +153,7 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     variables = dict(os.environ)
     page_commands.install(folder)
     os.chdir(folder)
-    sys.path.insert(0, str(folder))
+    sys.path[:0] = [str(folder), str(ROOT / "docs")]
     try:
         yield
     finally:
