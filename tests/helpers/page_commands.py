@@ -128,7 +128,9 @@ def curl(folder: Path, arguments: list[str]) -> int:
     ports = {shown: str(service["port"]) for shown, service in services(folder).items()}
 
     def replaced(argument: str) -> str:
-        return re.sub(r"(?<=127\.0\.0\.1:|..localhost:)\d+", lambda match: ports.get(match[0], match[0]), argument)
+        return re.sub(
+            r"(127\.0\.0\.1:|localhost:)(\d+)", lambda found: found[1] + ports.get(found[2], found[2]), argument
+        )
 
     program = shutil.which("curl", path=os.environ["PATH"].replace(str(folder / ".bin"), "")) or "curl"
     return subprocess.run([program, *map(replaced, arguments)], check=False).returncode
