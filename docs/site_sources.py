@@ -1,12 +1,15 @@
-"""Sources of the site that are not Markdown files of this folder.
+"""What the site needs in addition to the Markdown files of this folder.
 
 - The notebooks of ``notebooks/`` become the tutorials, with their committed outputs.
+- ``generated_pages.py`` writes the pages of the commands and of the bundled models to ``reference/``.
+- Pages are made accessible where Sphinx and the theme are not.
 - Links from a page to a file of the repository outside this folder become links to the tutorial, to the page of the
   changelog, or to the file in the repository on the web.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -34,26 +37,69 @@ def copy_notebooks() -> None:
         shutil.copyfile(ROOT / "notebooks" / name, TUTORIALS / name)
 
 
-def site_link(link: str, page: Path) -> str:
-    """Return where a link of a page leads on the site; a link within the site stays as it is."""
-    target = Path(os.path.normpath(page.parent / link))
+def site_link(link: str, original: Path, page: Path | None = None) -> str:
+    """Return where a link of a page leads on the site; a link within the site stays as it is.
+
+    ``original`` is the file in which the link is written, and ``page`` the file of the site that has its text, if it
+    is another one.
+    """
+    target = Path(os.path.normpath(original.parent / link))
     if target.is_relative_to(ROOT / "notebooks") and target.suffix == ".ipynb":
         target = TUTORIALS / target.name
     target = PAGES.get(target, target)
     if target.is_relative_to(DOCS):
-        return os.path.relpath(target, page.parent)
+        return os.path.relpath(target, (page or original).parent)
     kind = "tree" if target.is_dir() else "blob"
     return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT).as_posix()}"
 
 
 def replace_links(app: Any, name: str, source: list[str]) -> None:
-    """Replace the links of a page that is being read (event ``source-read``)."""
+    """Replace the links of a page that is being read (event ``source-read``); of a notebook, those of its text."""
     page = Path(app.env.doc2path(name))
-    if page.suffix == ".md":
-        original = ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page
-        source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
+    if page.suffix == ".ipynb":
+        notebook = json.loads(source[0])
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = site_text("".join(cell["source"]), ROOT / "notebooks" / page.name, page)
+        source[0] = json.dumps(notebook)
+    elif page.suffix == ".md":
+        source[0] = site_text(source[0], ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page, page)
+
+
+def site_text(text: str, original: Path, page: Path) -> str:
+    """Return Markdown with its links replaced."""
+    return LINK.sub(lambda match: site_link(match[0], original, page), text)
+
+
+def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the keyboard scroll wide code and tables, and leave no header cell empty (event ``html-page-context``)."""
+    body = context.get("body", "")
+    for old, new in (
+        ("<pre>", '<pre tabindex="0">'),
+        ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        ("<th></th>", "<td></td>"),
+        ('<th class="head"></th>', "<td></td>"),
+    ):
+        body = body.replace(old, new)
+    context["body"] = body
+
+
+def keep_kernels_in(folder: Path) -> None:
+    """Let Jupyter and IPython write to ``folder``, not to the user's home, and let kernels log only errors."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 'ERROR'\n")
+    os.environ |= {"IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
 
 
 def setup(app: Any) -> None:
+    # imported here, because the other functions need neither Sphinx nor the package
+    import docstring_markup
+    import generated_pages
+
     copy_notebooks()
+    generated_pages.write_pages()
+    keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)
+    docstring_markup.setup(app)
+    app.connect("html-page-context", make_accessible)

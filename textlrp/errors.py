@@ -71,6 +71,19 @@ def must_be(parameter: str, what: str, got: object, hint: str = "") -> str:
     return f"{parameter} must be {what}; got {shown}. {hint}".rstrip()
 
 
+def missing_extra(what: str, package: str, extra: str) -> MissingExtraError:
+    """Return the error for an optional package that is not installed.
+
+    ``what`` is what needs the package, and ``extra`` is the extra of textlrp that installs it.
+
+    >>> str(missing_extra("method 'lime'", "lime", "baselines"))
+    "method 'lime' needs the package lime, which is not installed. Run: pip install 'textlrp[baselines]'"
+    """
+    return MissingExtraError(
+        f"{what} needs the package {package}, which is not installed. Run: pip install 'textlrp[{extra}]'"
+    )
+
+
 def closest(value: str, names: Iterable[str]) -> str:
     """Return a sentence with the name most similar to a wrong one, ignoring case; empty if no name is similar.
 

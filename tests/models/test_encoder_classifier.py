@@ -428,5 +428,5 @@ def test_scikit_face(encoder: Path) -> None:
 
 def test_missing_extra(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "textlrp\[transformers\]"'):
+    with pytest.raises(MissingExtraError, match=r"pip install 'textlrp\[transformers\]'"):
         EncoderClassifier(encoder=encoder).fit(TEXTS, LABELS)

@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textlrp.text import sentences
+from textlrp.text.kept_rules import sentence_marks
 from textlrp.text.sentences import sentence_spans, sentences_of, sentencizer
+from textlrp.text.tokens import make_tokenizer
 
 
 def cut(text: str) -> list[str]:
@@ -48,3 +52,27 @@ def test_sentences_are_those_of_spacys_own_sentencizer(text: str) -> None:
     expected = [sentence.text.strip() for sentence in sentencizer()(shown).sents]
     (found,) = sentences_of([text])
     assert [text[start:end] for start, end in found] == expected or not shown
+
+
+@settings(max_examples=100, deadline=None)
+@given(MARKED)
+def test_without_spacy_its_tokens_give_the_same_sentences(text: str) -> None:
+    tokens, expected = make_tokenizer("spacy").spans(text), sentence_spans(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentences, "_spacy_tokenizer", missing_spacy)
+        np.testing.assert_array_equal(sentence_spans(text, tokens), expected)
+
+
+def missing_spacy() -> None:
+    raise ModuleNotFoundError("No module named 'spacy'")
+
+
+def test_without_spacy_and_tokens_no_sentences_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "_spacy_tokenizer", missing_spacy)
+    with pytest.raises(ModuleNotFoundError):
+        sentence_spans("One. Two.")
+
+
+def test_the_marks_without_spacy_are_marks_of_spacy() -> None:
+    assert sentence_marks() > sentences._COMMON_MARKS
+    assert len(sentences._COMMON_MARKS) == 18

@@ -22,7 +22,7 @@ from textlrp.bulk.alone import SingleProcessEngine
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.shards import Shards, ShardSummary, explain_to_sink, shard_number, write_shard_bytes
-from textlrp.errors import DataError, MissingExtraError, TextlrpError
+from textlrp.errors import DataError, TextlrpError, missing_extra
 from textlrp.lrp.kernels.projections import Kept
 from textlrp.models.base import TextClassifier
 from textlrp.models.tapes import kept_projections
@@ -81,9 +81,7 @@ class RayEngine(SingleProcessEngine):
             import ray
             import ray.data
         except ImportError:
-            raise MissingExtraError(
-                "engine='ray' requires Ray, which is not installed. Run pip install 'textlrp[ray]'."
-            ) from None
+            raise missing_extra("engine='ray'", "ray", "ray") from None
         super().__init__(model, options, memory=memory)
         self._ray, self._model_to_send = ray, model
         self._workers, self._address = workers, address

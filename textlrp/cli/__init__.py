@@ -22,6 +22,7 @@ from typing import Any, TextIO
 import typer
 from typer.main import get_command
 
+from textlrp.cli.card_command import cli_card
 from textlrp.cli.demo_command import cli_demo
 from textlrp.cli.evaluate_command import cli_evaluate
 from textlrp.cli.explain_command import cli_explain
@@ -50,6 +51,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": cli_evaluate,
     "shortcuts": cli_shortcuts,
     "similar": cli_similar,
+    "card": cli_card,
     "serve": cli_serve,
 }
 """Name and function of each command, in the order of ``textlrp --help``."""
@@ -122,6 +124,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         usage: Any = problem
         command = usage.ctx.command_path if usage.ctx else "textlrp"
         return _print_error(f"{usage.format_message().rstrip('.')}. See {command} --help.")
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package in ("", "textlrp"):
+            raise
+        return _print_error(
+            f"this command needs the package {package}, which is not installed. Run: pip install textlrp"
+        )
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from textlrp.cli.shared_options import TrustPickleOption
-from textlrp.errors import MissingExtraError, OptionError
+from textlrp.errors import OptionError, missing_extra
 
 LIMITS, ACCESS = "Limits", "Access"
 """Panels of ``--help``."""
@@ -117,10 +117,7 @@ def cli_serve(
         try:
             import_module(package)
         except ImportError as error:
-            raise MissingExtraError(
-                f"textlrp serve needs the package {package}, which is not installed. Run: pip install "
-                "'textlrp[serve]'"
-            ) from error
+            raise missing_extra("textlrp serve", package, "serve") from error
     token = os.environ.get(TOKEN)
     if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
         raise OptionError(f"{TOKEN} must be a text of visible ASCII characters. Set it again, or unset it.")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.errors import MissingExtraError
+from textlrp.errors import missing_extra
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case
 from textlrp.explainers.methods import KernelShap, Lime, Method, Random, Shap
 from textlrp.models.classifier import Classifier
@@ -91,9 +91,7 @@ def _lime_base() -> Any:
     try:
         from lime.lime_base import LimeBase
     except ImportError as error:
-        raise MissingExtraError(
-            "method 'lime' needs the package lime, which is not installed. Run: pip install 'textlrp[baselines]'"
-        ) from error
+        raise missing_extra("method 'lime'", "lime", "baselines") from error
     return LimeBase
 
 
@@ -144,9 +142,7 @@ def _shap_explainer(kind: str, method: str) -> Any:
             warnings.simplefilter("ignore")  # shap's plots, unused here, call a deprecated function of matplotlib
             explainers = import_module("shap.explainers")
     except ImportError as error:
-        raise MissingExtraError(
-            f"method {method!r} needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"
-        ) from error
+        raise missing_extra(f"method {method!r}", "shap", "baselines") from error
     return getattr(explainers, kind)
 
 

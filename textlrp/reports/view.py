@@ -170,7 +170,8 @@ def _shown_sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sent
         return []
     # text before the first word that the model reads, such as a header, has no sentences
     start = int(explanation.tokens.spans[explanation.seen.argmax(), 0])
-    spans = sentence_spans(explanation.text[start:]) + np.int32(start)
+    tokens = explanation.tokens.spans[explanation.tokens.spans[:, 0] >= start] - np.int32(start)
+    spans = sentence_spans(explanation.text[start:], tokens) + np.int32(start)
     found = sentence_sums(explanation, rows, spans)
     return found if len(found) in SENTENCES else []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import srsly  # type: ignore[import-untyped]
 
-from textlrp.errors import MissingExtraError, ModelError
+from textlrp.errors import ModelError, missing_extra
 from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
 from textlrp.models.model_folder import check_replaceable
@@ -97,10 +97,7 @@ def _save_pipeline(model: Any, path: Path) -> None:
     try:
         from skops.io import dump
     except ImportError as error:
-        raise MissingExtraError(
-            "saving a scikit-learn pipeline needs the package skops, which is not installed. "
-            "Run: pip install 'textlrp[skops]'"
-        ) from error
+        raise missing_extra("saving a scikit-learn pipeline", "skops", "skops") from error
     from textlrp.models.pipeline.pipeline_files import load_pipeline
 
     dump(model.estimator, path)

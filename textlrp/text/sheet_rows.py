@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from textlrp.errors import DataError, MissingExtraError, OptionError, closest, must_be
+from textlrp.errors import DataError, OptionError, closest, missing_extra, must_be
 from textlrp.text.column_choice import resolve_columns
 from textlrp.text.dialects import SAMPLE_LINES
 from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place, warn_of_guess
@@ -63,9 +63,7 @@ def _workbook(path: Path) -> Iterator[Any]:
     try:
         from openpyxl import load_workbook
     except ImportError as error:
-        raise MissingExtraError(
-            f"{path} needs the package openpyxl, which is not installed. Run: pip install 'textlrp[xlsx]'"
-        ) from error
+        raise missing_extra(str(path), "openpyxl", "xlsx") from error
     with path.open("rb") as raw:
         if raw.read(4) == _OLD_FILE:
             raise DataError(f"{path}: is protected by a password, or in the old .xls format. {NOT_A_WORKBOOK}")

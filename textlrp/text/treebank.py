@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, MissingExtraError
+from textlrp.errors import DataError, missing_extra
 
 # shorter pieces, because NLTK raises an error for a text that takes longer than five seconds
 _PIECE = re.compile(r".{1,50000}(?=\s|\Z)|.{1,50000}", re.DOTALL)
@@ -29,9 +29,7 @@ def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
         from nltk.tokenize.punkt import PunktSentenceTokenizer
         from nltk.tokenize.treebank import TreebankWordTokenizer
     except ImportError as error:
-        raise MissingExtraError(
-            "the tokenizer 'treebank' needs NLTK, which is not installed. Run: pip install 'textlrp[paper]'"
-        ) from error
+        raise missing_extra("the tokenizer 'treebank'", "nltk", "paper") from error
     sentences = PunktSentenceTokenizer().span_tokenize
     tokenize = TreebankWordTokenizer().tokenize
 

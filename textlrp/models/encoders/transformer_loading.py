@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from textlrp.errors import MissingExtraError, ModelError
+from textlrp.errors import ModelError, missing_extra
 from textlrp.models.schema import short_text
 
 UNUSED = "pooler"
@@ -47,9 +47,7 @@ def load_transformer(folder: Path) -> tuple[Any, Any]:
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError:
-        raise MissingExtraError(
-            'A sentence encoder needs the package transformers. Install it: pip install "textlrp[transformers]".'
-        ) from None
+        raise missing_extra("a sentence encoder", "transformers", "transformers") from None
     try:
         with _quiet():
             transformer, report = AutoModel.from_pretrained(

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from textlrp.errors import MissingExtraError, ModelError, TextlrpError
+from textlrp.errors import ModelError, TextlrpError, missing_extra
 from textlrp.models.base import TextClassifier
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
 from textlrp.models.tensor_file import check_model_file
@@ -125,9 +125,7 @@ def _from_skops(path: Path) -> Any:
     try:
         from skops.io import get_untrusted_types, load
     except ImportError as error:
-        raise MissingExtraError(
-            f"{path} needs the package skops, which is not installed. Run: pip install 'textlrp[skops]'"
-        ) from error
+        raise missing_extra(str(path), "skops", "skops") from error
     try:
         named = set(get_untrusted_types(file=path))
         if refused := sorted(named - TRUSTED):

@@ -6,12 +6,12 @@ N documents, C classes.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
@@ -205,4 +205,9 @@ def _confidence(explanation: Explanation) -> float:
     thresholds = 0.0 if explanation.thresholds is None else explanation.thresholds.astype(np.float64)
     relative, best = explanation.scores.astype(np.float64) - thresholds, explanation.predicted
     others = np.delete(relative, best) if explanation.thresholds is None else np.zeros(0)
-    return float(expit(relative[best] - others.max(initial=-np.inf if len(others) else 0.0)))
+    return _logistic(float(relative[best] - others.max(initial=-np.inf if len(others) else 0.0)))
+
+
+def _logistic(x: float) -> float:
+    # scipy's expit would make scipy a requirement of pages
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
