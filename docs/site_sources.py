@@ -21,8 +21,8 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 TUTORIALS = DOCS / "tutorials"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-PAGES = {ROOT / "CHANGELOG.md": DOCS / "changelog.md", ROOT / "CONTRIBUTING.md": DOCS / "contributing.md"}
-"""Files of the repository that are pages of the site."""
+PAGES = {ROOT / f"{name.upper()}.md": DOCS / f"{name}.md" for name in ("changelog", "contributing", "security")}
+"""Files of the repository that are pages of the site, and the copies of them that the site is made from."""
 LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its anchor."""
 
@@ -63,12 +63,18 @@ def replace_links(app: Any, name: str, source: list[str]) -> None:
                 cell["source"] = site_text("".join(cell["source"]), ROOT / "notebooks" / page.name, page)
         source[0] = json.dumps(notebook)
     elif page.suffix == ".md":
-        source[0] = site_text(source[0], ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page, page)
+        source[0] = site_text(source[0], page, page)
 
 
 def site_text(text: str, original: Path, page: Path) -> str:
     """Return Markdown with its links replaced."""
     return LINK.sub(lambda match: site_link(match[0], original, page), text)
+
+
+def copy_pages() -> None:
+    """Copy the files of the repository that are pages of the site, with links that lead to the same places."""
+    for original, page in PAGES.items():
+        page.write_text(site_text(original.read_text("utf-8"), original, page), encoding="utf-8")
 
 
 def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -98,6 +104,7 @@ def setup(app: Any) -> None:
     import generated_pages
 
     copy_notebooks()
+    copy_pages()
     generated_pages.write_pages()
     keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)

@@ -16,7 +16,12 @@ from doc_blocks import EXECUTED, PAGES, ROOT, BlockError, blocks_of, run_page
 
 SLOW = {
     "README.md": 25,
-    "docs/gallery.md": 30,
+    "docs/explanation/conservation.md": 10,
+    "docs/explanation/heatmaps.md": 10,
+    "docs/explanation/lrp.md": 10,
+    "docs/explanation/other-methods.md": 10,
+    "docs/gallery.md": 15,
+    "docs/index.md": 20,
     "docs/how-to/annotation.md": 25,
     "docs/how-to/many-documents.md": 20,
     "docs/how-to/multi-label.md": 15,

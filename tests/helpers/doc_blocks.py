@@ -3,7 +3,8 @@
     python tests/helpers/doc_blocks.py               count the blocks of all pages
     python tests/helpers/doc_blocks.py PAGE ...      run the blocks of these pages, with the seconds of each block
 
-A page has one namespace and one empty folder. Its blocks run from top to bottom:
+A page has one namespace and one empty folder. The corpus ``20newsgroups`` consists of the sample posts, so that it is
+small. The blocks run from top to bottom:
 
 - ``python`` and ``{code-cell} python``: executed in the namespace, in this process. The drawing code of ``docs/`` can
   be imported, as in the build of the site.
@@ -152,6 +153,7 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     before, path, modules, handlers = Path.cwd(), list(sys.path), set(sys.modules), dict(HANDLERS)
     variables = dict(os.environ)
     page_commands.install(folder)
+    os.environ["TEXTLRP_20NEWS"] = str(page_commands.write_small_20newsgroups(folder))
     os.chdir(folder)
     sys.path[:0] = [str(folder), str(ROOT / "docs")]
     try:

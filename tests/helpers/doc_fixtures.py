@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,17 +101,6 @@ def write_bert(folder: str) -> None:
 
     tiny_classifier("bert", dtype=torch.float32).save_pretrained(folder)
     tiny_tokenizer("bert").save_pretrained(folder)
-
-
-def use_sample_posts_as_20newsgroups() -> None:
-    """Write the sample posts as a folder of 20 Newsgroups, and name it in ``$TEXTLRP_20NEWS`` until the page ends."""
-    folder = Path(".bin", "20news").resolve()
-    for split in ("train", "test"):
-        for post in (Path(__file__).parents[2] / "data" / "sample-posts" / split).glob("*/*.txt"):
-            copy = folder / f"20news-bydate-{split}" / post.parent.name / post.stem
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(post.read_bytes())
-    os.environ["TEXTLRP_20NEWS"] = str(folder)
 
 
 def trained_textcat() -> Any:

@@ -53,6 +53,17 @@ def install(folder: Path) -> None:
         (programs / name).chmod(0o755)
 
 
+def write_small_20newsgroups(folder: Path) -> Path:
+    """Write the sample posts to the folder ``.bin`` of a page, in the form of the folder of 20 Newsgroups."""
+    posts = folder / ".bin" / "20news"
+    for split in ("train", "test"):
+        for post in (ROOT / "data" / "sample-posts" / split).glob("*/*.txt"):
+            copy = posts / f"20news-bydate-{split}" / post.parent.name / post.stem
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(post.read_bytes())
+    return posts
+
+
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a page's bash blocks."""
     inherited = {
