@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ ABOUT: Mapping[str, Any] = {
         "sometimes with a high probability.",
         "Labels are groups, not topics. Some groups share their topics, such as talk.religion.misc and "
         "soc.religion.christian, and are confused often.",
-        "Headers, such as the subject, are not read. Quotes and signatures are read.",
+        "The model ignores headers, such as the subject. It reads quotes and signatures.",
         "Test posts were written after the training posts, but many by the same authors. The accuracy on texts of "
         "other authors was not measured.",
         "Some classes have opinions and religions as their topic. The posts contain insults and prejudice, and the "
@@ -68,9 +68,9 @@ ABOUT: Mapping[str, Any] = {
 }
 """The part of the cards that is not measured."""
 CAUSES = {
-    "names and codes": "names of people, addresses, numbers or symbols",
-    "one source": "words of one author, or of copies of one post",
-    "outside the body": "words of headers and signatures",
+    "names and codes": "names, addresses, numbers or symbols",
+    "one source": "one author or copies of one post",
+    "outside the body": "headers and signatures",
 }
 """Origins of leading words that make a group a known shortcut, with their names in a card."""
 SUSPICION = ORIGIN = 0.5
@@ -96,21 +96,26 @@ def class_measures(labels: list[str], predicted: list[str]) -> dict[str, dict[st
     return found
 
 
-def shortcut_sentences(found: Shortcuts) -> list[str]:
-    """The known shortcuts of each class, without the words."""
-    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+def shortcut_sentences(found: Shortcuts, name: str) -> list[str]:
+    """How many predictions of each class rest on known shortcuts, without the words; the largest share first."""
+    causes: dict[str, Counter[str]] = defaultdict(Counter)
+    changed: Counter[str] = Counter()
     for group in found.groups:
         cause = max(CAUSES, key=lambda name: group.suspicion_parts[name])
         if group.suspicion >= SUSPICION and group.suspicion_parts[cause] >= ORIGIN:
-            entry = counts[group.label, cause]
-            for number, more in enumerate((1, len(group.documents), group.deleted.changed)):
-                entry[number] += more
+            causes[group.label][CAUSES[cause]] += len(group.documents)
+            changed[group.label] += group.deleted.changed
+    words = {label: ", ".join(f"{cause} ({n})" for cause, n in each.most_common()) for label, each in causes.items()}
+    shares = {label: counts.total() / found.predicted[label] for label, counts in causes.items()}
     return [
-        f"{label}: {documents} of {found.predicted[label]} predictions rest on {CAUSES[cause]} "
-        f"({groups} group{'s' * (groups > 1)} of test posts; {changed} predictions change without these words)."
-        for (label, cause), (groups, documents, changed) in sorted(
-            counts.items(), key=lambda item: -item[1][1] / found.predicted[item[0][0]]
-        )
+        f"Predictions of test posts that rest on a few words with a suspicion of {SUSPICION} or more, found by "
+        f"`textlrp shortcuts {name} 20newsgroups -o shortcuts.html`. The page of this command shows the words. They "
+        "are not listed here, because many are names of people.",
+        *(
+            f"{label}: {causes[label].total()} of {found.predicted[label]} predictions; {changed[label]} change "
+            f"without the words. Origin of the words: {words[label]}."
+            for label in sorted(shares, key=lambda label: -shares[label])
+        ),
     ]
 
 
@@ -124,7 +129,7 @@ def measured_card(folder: Path, card: Mapping[str, Any], test: Corpus) -> dict[s
         "test_texts": len(test),
         "test_probability": None if probabilities is None else round(float(probabilities.max(axis=1).mean()), 4),
         "classes": class_measures(labels, predicted),
-        "shortcuts": shortcut_sentences(textlrp.find_shortcuts(model, test.documents)),
+        "shortcuts": shortcut_sentences(textlrp.find_shortcuts(model, test.documents), folder.name),
         "card_command": f"python benchmarks/pretrained.py --models {folder.name} --card",
     }
     return checked_card({**card, "what": WHAT[folder.name], **ABOUT, **measured})
@@ -135,9 +140,7 @@ def write_card(folder: Path, test: Corpus) -> None:
     config = read_config(folder)
     config["card"] = measured_card(folder, config["card"], test)
     (folder / CONFIG).write_text(json_text(config, indent=2), encoding="utf-8")
-    print(
-        f"{folder.name}: test accuracy {config['card']['test_accuracy']:.2%}, {len(config['card']['shortcuts'])} shortcuts"
-    )
+    print(f"{folder.name}: test accuracy {config['card']['test_accuracy']:.2%}; the card is written")
 
 
 def main() -> None:

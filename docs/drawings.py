@@ -1,7 +1,7 @@
 """Draw how LRP distributes relevance: a small network with the relevance on its edges, and max pooling over words.
 
-The pages of ``docs/explanation/`` call these functions. All numbers come from the steps of a trace and from their rules;
-this module only places them. Colors are those of the pages of textlrp, and follow the light and the dark theme.
+The pages of ``docs/explanation/`` call these functions. All numbers come from the steps of a trace and from their
+rules; this module only places them. Colors are those of the pages of textlrp, in the light and the dark theme.
 """
 
 from __future__ import annotations
@@ -136,7 +136,11 @@ def draw_rule(trace: Trace, rule: Rule, *, title: str, output: int = 0) -> Drawi
         notes.append(
             [
                 [("R " + shown(value), _sign(value))]
-                + [(f"{cause} {shown(part[k])}", "soft") for cause, part in flow.absorbed.items() if abs(part[k]) > 1e-9]
+                + [
+                    (f"{cause} {shown(part[k])}", "soft")
+                    for cause, part in flow.absorbed.items()
+                    if abs(part[k]) > 1e-9
+                ]
                 for k, value in enumerate(relevance)
             ]
         )
@@ -275,9 +279,8 @@ def _edge(
     line = f'<line class="{sign}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="{width:.2f}"'
     x, y = x1 + where * (x2 - x1), y1 + where * (y2 - y1) + 4
     text = "" if sign == "soft" else _text(x, y, label, "ink" if sign == "plain" else sign)
-    return (
-        f'<g class="edge" data-from="{start}" data-to="{end}" data-value="{float(value)!r}">{line}{dashes}/>{text}</g>'
-    )
+    names = f'data-from="{start}" data-to="{end}" data-value="{float(value)!r}"'
+    return f'<g class="edge" {names}>{line}{dashes}/>{text}</g>'
 
 
 def _node(x: float, y: float, name: str, value: float, notes: Sequence[Note], identifier: str) -> str:
@@ -327,6 +330,49 @@ def _style() -> str:
         f".lrp-drawing .window,.lrp-drawing .winner{{fill:none;stroke:{soft};stroke-width:1}}"
         f".lrp-drawing .winner{{stroke:{ink};stroke-width:2.5}}"
         ".lrp-drawing rect.supports{fill:var(--supports-fill)}.lrp-drawing rect.opposes{fill:var(--opposes-fill)}"
+        f".lrp-drawing .curve{{fill:none;stroke:{ink};stroke-width:2}}"
         ".lrp-drawing rect.soft{fill:none}"
         ".lrp-drawing rect.fill~text{stroke:none}"
     )
+
+
+# ---- curves
+
+DASHES = ("none", "9 4", "2 3", "10 3 2 3", "5 3")
+"""Line styles, one for each curve, so that curves differ without color."""
+
+
+def draw_curves(curves: Mapping[str, Numbers], *, title: str, across: str) -> Drawing:
+    """Draw curves (S,) of values from 0 to 1 against 0 to S - 1, each with its name at a free place of its end."""
+    left, right, top, bottom = 38.0, 280.0, 12.0, 210.0
+    last = max(len(values) for values in curves.values()) - 1
+    parts = []
+    for value in (0.0, 0.5, 1.0):
+        y = bottom - value * (bottom - top)
+        parts.append(f'<line class="soft" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke-width="1"/>')
+        parts.append(_text(left - 5, y + 4, f"{value:.0%}", "soft", anchor="end"))
+    parts += [
+        _text(left + number / last * (right - left), bottom + 16, str(number), "soft")
+        for number in (0, last // 2, last)
+    ]
+    parts.append(_text((left + right) / 2, bottom + 32, across, "soft"))
+    ends = sorted(curves, key=lambda name: -float(curves[name][-1]))
+    label = top - 12
+    for n, name in enumerate(ends):
+        values = curves[name].tolist()
+        points = " ".join(
+            f"{left + s / last * (right - left):.1f},{bottom - value * (bottom - top):.1f}"
+            for s, value in enumerate(values)
+        )
+        style = f'stroke-dasharray="{DASHES[n % len(DASHES)]}"'
+        parts.append(f'<polyline class="curve" data-name="{escape(name)}" points="{points}" {style}/>')
+        # names keep a distance of one line, and the last ones stay above the bottom
+        highest = label + 15
+        lowest = bottom - 15 * (len(ends) - 1 - n)
+        label = min(max(highest, bottom - values[-1] * (bottom - top)), max(highest, lowest))
+        parts.append(
+            f'<line class="plain" x1="{right + 4}" y1="{label:.1f}" x2="{right + 24}" y2="{label:.1f}" '
+            f'stroke-width="2" {style}/>'
+        )
+        parts.append(_text(right + 28, label + 4, name, "ink", anchor="start"))
+    return _drawing(parts, bottom + 40, title)

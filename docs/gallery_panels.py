@@ -24,24 +24,30 @@ MEAN_POOLING = ("cam",)
 """Methods that explain only a CNN with mean pooling."""
 
 STYLE = """
-.textlrp.gallery{padding:1rem;border-radius:.4rem}
-.textlrp .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:2rem 2rem}
-.textlrp .panel{display:flex;flex-direction:column;gap:.5rem;min-width:0;scroll-margin-top:4rem}
+.textlrp.gallery{padding:1.25rem;border-radius:.4rem}
+.textlrp.gallery :is(.panels,.agree){display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));
+ gap:0 2rem}
+.textlrp .panel{display:grid;grid-row:span 5;grid-template-rows:subgrid;row-gap:.5rem;min-width:0;margin-bottom:2rem;
+ scroll-margin-top:4rem}
 .textlrp .panel h3{margin:0;font-size:1rem;line-height:1.3;color:var(--ink)}
-.textlrp .panel p{margin:0;font-size:.8rem;line-height:1.45}
+.textlrp .panel p{margin:0;font-size:.8rem;line-height:1.45;color:var(--soft)}
+.textlrp .panel p+p{margin-top:.4rem}
 .textlrp .panel .text{font-size:.85rem;line-height:1.7;white-space:normal}
-.textlrp .panel code{padding:0;border:0;background:none;color:var(--soft);font-size:.75rem;overflow-wrap:anywhere}
-.textlrp .panel .best{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-weight:600}
+.textlrp .panel code{padding:0;border:0;background:none;color:inherit;font-size:.75rem;overflow-wrap:anywhere}
+.textlrp .panel .best{display:flex;flex-wrap:wrap;align-content:start;gap:.1rem .9rem;font-weight:600;
+ color:var(--ink)}
 .textlrp .panel .best span{white-space:nowrap}
 .textlrp .panel .best small{font-size:.75rem;font-weight:400;color:var(--soft)}
-.textlrp .agree{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.5rem 2rem;align-items:start}
+.textlrp.gallery .agree{gap:1.5rem 2rem;align-items:start}
 .textlrp.gallery .agree table{width:100%;margin:0;border:0;border-collapse:collapse;font-size:.8rem;line-height:1.3}
-.textlrp.gallery .agree caption{caption-side:top;text-align:left;font-weight:600;padding-bottom:.3rem;color:var(--ink)}
-.textlrp.gallery .agree :is(th,td){padding:.2rem 0 .2rem .5rem;border:0;border-bottom:1px solid var(--rule);
- background:none;color:var(--ink);font-weight:400;text-align:right;vertical-align:baseline}
+.textlrp.gallery .agree caption{margin:0;caption-side:top;text-align:left;font-weight:600;color:var(--ink)}
+.textlrp.gallery .agree :is(th,td){width:4.6rem;padding:.2rem 0 .2rem .5rem;border:0;
+ border-bottom:1px solid var(--rule);background:none;color:var(--ink);font-weight:400;text-align:right;
+ vertical-align:baseline}
 .textlrp.gallery .agree thead th{color:var(--soft);font-size:.75rem}
-.textlrp.gallery .agree :is(th,td):first-child{padding-left:0;text-align:left}
-.textlrp.gallery .agree td.num{background:linear-gradient(90deg,transparent calc(100% - var(--w,0%)*.6),var(--panel) 0)}
+.textlrp.gallery .agree :is(th,td):first-child{width:auto;padding-left:0;text-align:left}
+.textlrp.gallery .agree td.num{
+ background:linear-gradient(90deg,transparent calc(100% - var(--w,0%)*.9),var(--panel) 0)}
 .textlrp .agree a{color:inherit;text-decoration:underline;text-decoration-color:var(--bar)}
 """
 """Styles of the page, in addition to those of an explanation in a notebook."""
@@ -127,19 +133,19 @@ def _panel(panel: Panel, section: str) -> str:
         f"<span><bdi>{escape(row.words)}</bdi> <small>{escape(row.value)}</small></span>"
         for row in doc.targets[0].supporting[:3]
     )
-    notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in doc.targets[0].notes)
+    notes = "".join(f"<p>{escape(note)}</p>" for note in doc.targets[0].notes)
     others = ", ".join(f"<code>{escape(each)}</code>" for each in panel.names[1:])
     return (
         f'<section class="panel" id="{panel.anchor(section)}"><h3>{escape(name.title)}</h3>'
         f'<p><code>{panel.option}="{escape(panel.names[0])}"</code>{f", also {others}" if others else ""}</p>'
-        f'<p class="soft">{escape(name.sentence)}</p>{notes}'
+        f"<div><p>{escape(name.sentence)}</p>{notes}</div>"
         f'<div style="--max:&#34;{doc.largest}&#34;"><div class="text" dir="auto">{text}</div></div>'
         f'<p class="best">{top}</p></section>'
     )
 
 
 def agreement(reference: Explanation, **groups: Sequence[Panel]) -> Shown:
-    """Return a table for each group of panels: how much they agree with a reference, the highest correlation first."""
+    """Return a table for each group of panels: their agreement with a reference, the highest correlation first."""
     tables = "".join(_table(caption, panels, reference) for caption, panels in groups.items())
     return Shown(f'<div class="textlrp gallery"><div class="agree">{tables}</div></div>')
 
@@ -150,8 +156,12 @@ def _table(caption: str, panels: Sequence[Panel], reference: Explanation) -> str
     rows = "".join(
         f'<tr><td><a href="#{panel.anchor()}">{escape(panel.names[0])}</a></td>'
         f'<td class="num" style="--w:{max(0.0, words.rank_correlation or 0.0):.0%}">'
-        f'{correlation_text(words.rank_correlation)}</td><td>{overlap_text(words.top_overlap)}</td></tr>'
+        f"{correlation_text(words.rank_correlation)}</td><td>{overlap_text(words.top_overlap)}</td></tr>"
         for words, panel in compared
     )
-    head = f"<th scope=col>{caption[:-1]}</th><th scope=col>rank correlation</th><th scope=col>top words in common</th>"
-    return f"<table><caption>{caption.capitalize()}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    head = (
+        f"<th scope=col>{caption[:-1]}</th><th scope=col>rank correlation</th><th scope=col>top words in common</th>"
+    )
+    return (
+        f"<table><caption>{caption.capitalize()}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )

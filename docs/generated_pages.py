@@ -11,6 +11,9 @@ import typer
 from typer.main import get_command
 
 from textlrp.cli import app
+from textlrp.models.model_facts import model_facts
+from textlrp.models.model_folder import bundled
+from textlrp.reports.model_card import card_markdown
 
 REFERENCE = Path(__file__).parent / "reference"
 EXAMPLES = "[bold]Examples[/bold]"
@@ -81,9 +84,24 @@ def commands_page() -> str:
     )
 
 
+def models_page() -> str:
+    """Return the page with the cards of the bundled models as Markdown."""
+    cards = [card_markdown(model_facts(name), level=2).rstrip() for name in bundled()]
+    return "\n\n".join(
+        [
+            "# Bundled models",
+            'Two models come with textlrp: `textlrp.load("20newsgroups-cnn")` and '
+            '`textlrp.load("20newsgroups-boe")`. This page has their cards, as `textlrp card NAME` prints them. '
+            "The command also prints the card of a model that you trained; a field that was never recorded is shown "
+            "as such. The fields are stored in `config.json`: see [Model folder](file-formats.md#model-folder).",
+            *cards,
+        ]
+    )
+
+
 def write_pages() -> None:
     """Write the generated pages; a page that has not changed keeps its time, and Sphinx does not read it again."""
-    for name, text in {"commands.md": commands_page()}.items():
+    for name, text in {"commands.md": commands_page(), "models.md": models_page()}.items():
         path = REFERENCE / name
         if not path.exists() or path.read_text("utf-8") != f"{text}\n":
             path.write_text(f"{text}\n", encoding="utf-8")

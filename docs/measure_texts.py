@@ -176,6 +176,11 @@ START = """# Measure explanations
 
 This page is written by `python docs/measures.py`.
 
+<!--- invisible-code-block: python
+from doc_fixtures import save_model, write_tickets
+save_model("model/"), write_tickets("test.csv")
+--->
+
 ```bash
 textlrp evaluate model/ test.csv --column body --label queue -o out
 ```

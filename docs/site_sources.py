@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,15 +17,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import docstring_markup
-import generated_pages
-
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 TUTORIALS = DOCS / "tutorials"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-PAGES = {ROOT / "CHANGELOG.md": DOCS / "changelog.md", ROOT / "CONTRIBUTING.md": DOCS / "contributing.md"}
-"""Files of the repository that are pages of the site."""
+PAGES = {ROOT / f"{name.upper()}.md": DOCS / f"{name}.md" for name in ("changelog", "contributing", "security")}
+"""Files of the repository that are pages of the site, and the copies of them that the site is made from."""
 LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its anchor."""
 
@@ -39,24 +37,44 @@ def copy_notebooks() -> None:
         shutil.copyfile(ROOT / "notebooks" / name, TUTORIALS / name)
 
 
-def site_link(link: str, page: Path) -> str:
-    """Return where a link of a page leads on the site; a link within the site stays as it is."""
-    target = Path(os.path.normpath(page.parent / link))
+def site_link(link: str, original: Path, page: Path | None = None) -> str:
+    """Return where a link of a page leads on the site; a link within the site stays as it is.
+
+    ``original`` is the file in which the link is written, and ``page`` the file of the site that has its text, if it
+    is another one.
+    """
+    target = Path(os.path.normpath(original.parent / link))
     if target.is_relative_to(ROOT / "notebooks") and target.suffix == ".ipynb":
         target = TUTORIALS / target.name
     target = PAGES.get(target, target)
     if target.is_relative_to(DOCS):
-        return os.path.relpath(target, page.parent)
+        return os.path.relpath(target, (page or original).parent)
     kind = "tree" if target.is_dir() else "blob"
     return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT).as_posix()}"
 
 
 def replace_links(app: Any, name: str, source: list[str]) -> None:
-    """Replace the links of a page that is being read (event ``source-read``)."""
+    """Replace the links of a page that is being read (event ``source-read``); of a notebook, those of its text."""
     page = Path(app.env.doc2path(name))
-    if page.suffix == ".md":
-        original = ROOT / "CHANGELOG.md" if page.name == "changelog.md" else page
-        source[0] = LINK.sub(lambda match: site_link(match[0], original), source[0])
+    if page.suffix == ".ipynb":
+        notebook = json.loads(source[0])
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = site_text("".join(cell["source"]), ROOT / "notebooks" / page.name, page)
+        source[0] = json.dumps(notebook)
+    elif page.suffix == ".md":
+        source[0] = site_text(source[0], page, page)
+
+
+def site_text(text: str, original: Path, page: Path) -> str:
+    """Return Markdown with its links replaced."""
+    return LINK.sub(lambda match: site_link(match[0], original, page), text)
+
+
+def copy_pages() -> None:
+    """Copy the files of the repository that are pages of the site, with links that lead to the same places."""
+    for original, page in PAGES.items():
+        page.write_text(site_text(original.read_text("utf-8"), original, page), encoding="utf-8")
 
 
 def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -81,7 +99,12 @@ def keep_kernels_in(folder: Path) -> None:
 
 
 def setup(app: Any) -> None:
+    # imported here, because the other functions need neither Sphinx nor the package
+    import docstring_markup
+    import generated_pages
+
     copy_notebooks()
+    copy_pages()
     generated_pages.write_pages()
     keep_kernels_in(ROOT / "build" / "jupyter")
     app.connect("source-read", replace_links)

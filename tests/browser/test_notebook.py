@@ -1,9 +1,11 @@
-"""An explanation in JupyterLab, whose style rules for tables and paragraphs apply to every cell."""
+"""An explanation in JupyterLab and on documentation sites, whose style rules apply to every cell and output."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from pages import hosted, opened, sideways
+from pages import NARROW, WIDE, backgrounds, hosted, opened, sideways
 from playwright.sync_api import Browser
 from specimens import specimen
 
@@ -55,3 +57,61 @@ def test_bars_of_the_classes_are_wide_enough_to_read(browser: Browser, width: in
         bars = it.page.evaluate("[...document.querySelectorAll('.row .bar')].map(bar => bar.offsetWidth)")
         assert bars
         assert min(bars) >= least
+
+
+def furo() -> str:
+    """The style sheet of furo, the theme of the documentation site. Skips the test if it is not installed."""
+    theme = pytest.importorskip("furo")
+    return (Path(theme.__file__).parent / "theme" / "furo" / "static" / "styles" / "furo.css").read_text("utf-8")
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_an_explanation_keeps_its_shape_on_a_page_of_furo(browser: Browser, many: bool, width: int) -> None:
+    cell = f'<article><div class="cell_output docutils container">{notebook_fragment(specimen(many))}</div></article>'
+    with opened(browser, hosted(cell, style=furo() + "main{padding:1rem}"), width=width, policy=False) as it:
+        for table in it.page.evaluate(MEASURED):
+            assert table["inside"]
+            assert table["names"] == ["left"]
+            assert table["numbers"] == ["right"]
+            assert table["grounds"] == ["rgba(0, 0, 0, 0)"]
+        lefts = it.page.evaluate(
+            """() => [...document.querySelectorAll('.textlrp .why :is(h2, p)')].filter(e => e.offsetWidth).map(e => {
+              const range = document.createRange();
+              range.selectNodeContents(e);
+              return Math.round(range.getBoundingClientRect().left);
+            })"""
+        )
+        assert len({*lefts}) == 1, "headings and paragraphs begin at the same place"
+        assert sideways(it.page) == 0
+
+
+THEMES = (
+    ("body", "data-theme", "light", "dark"),  # furo
+    ("html", "data-theme", "light", "dark"),  # PyData
+    ("body", "data-jp-theme-light", "true", "false"),  # JupyterLab
+)
+
+
+@pytest.mark.parametrize(("element", "attribute", "light", "dark"), THEMES)
+@pytest.mark.parametrize("system_is_dark", [False, True])
+def test_an_explanation_follows_the_theme_that_the_reader_selects(
+    browser: Browser, element: str, attribute: str, light: str, dark: str, system_is_dark: bool
+) -> None:
+    with opened(browser, hosted(notebook_fragment(specimen(False))), dark=system_is_dark, policy=False) as it:
+
+        def shown(value: str) -> tuple[str, list[str]]:
+            it.page.evaluate(
+                "([element, name, value]) => document.querySelector(element).setAttribute(name, value)",
+                [element, attribute, value],
+            )
+            paper = it.page.evaluate("getComputedStyle(document.querySelector('.textlrp')).backgroundColor")
+            return paper, backgrounds(it.page)
+
+        unset = shown("auto")
+        in_light, in_dark = shown(light), shown(dark)
+        assert in_light[0] == "rgb(255, 255, 255)"
+        assert in_dark[0] == "rgb(21, 24, 29)"
+        assert in_light[1] != in_dark[1]
+        assert unset == (in_dark if system_is_dark else in_light)
+        assert shown(light) == in_light

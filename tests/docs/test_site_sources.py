@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import pytest
 from cases import every
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +20,9 @@ def loaded() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)  # for the modules that it imports
+        spec.loader.exec_module(module)
     return module
 
 
@@ -57,3 +61,31 @@ def test_links_out_of_the_documentation_are_replaced() -> None:
 def test_only_links_to_files_are_found() -> None:
     text = "[a](b.md) [c](d.md#e) [f](#g) [h](https://x.example/i.md) `[j]` (k.md)"
     assert SOURCES.LINK.findall(text) == ["b.md", "d.md"]
+
+
+def test_links_of_notebooks_are_replaced_in_their_text_only() -> None:
+    text = "[a](2_your_own_csv.ipynb) [b](../docs/how-to/pages.md#c) [d](../docs/gallery.md)"
+    code = 'links[0](text) + "[a](../docs/how-to/pages.md)"'
+    cells = [
+        {"cell_type": "markdown", "source": [text[:9], text[9:]]},
+        {"cell_type": "code", "source": [code], "outputs": [{"text": [text]}]},
+    ]
+    source = [json.dumps({"cells": cells})]
+    page = DOCS / "tutorials" / "1_first_explanation.ipynb"
+    SOURCES.replace_links(SimpleNamespace(env=SimpleNamespace(doc2path=lambda name: page)), "", source)
+    changed, same = json.loads(source[0])["cells"]
+    assert changed["source"] == "[a](2_your_own_csv.ipynb) [b](../how-to/pages.md#c) [d](../gallery.md)"
+    assert same == cells[1]
+
+
+@every("path", sorted((ROOT / "notebooks").glob("*.ipynb")))
+def test_a_link_of_a_notebook_leads_to_a_page_here_and_on_the_site(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    page = DOCS / "tutorials" / path.name
+    assert SOURCES.LINK.findall(text)
+    for link in SOURCES.LINK.findall(text):
+        target = Path(os.path.normpath(path.parent / link))
+        assert target.exists(), link
+        on_site = Path(os.path.normpath(page.parent / SOURCES.site_link(link, path, page)))
+        assert on_site == target or on_site == page.with_name(target.name)

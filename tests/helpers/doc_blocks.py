@@ -3,14 +3,16 @@
     python tests/helpers/doc_blocks.py               count the blocks of all pages
     python tests/helpers/doc_blocks.py PAGE ...      run the blocks of these pages, with the seconds of each block
 
-A page has one namespace and one empty folder. Its blocks run from top to bottom:
+A page has one namespace and one empty folder. The corpus ``20newsgroups`` consists of the sample posts, so that it is
+small. The blocks run from top to bottom:
 
-- ``python`` and ``{code-cell} python``: executed in the namespace, in this process.
+- ``python`` and ``{code-cell} python``: executed in the namespace, in this process. The drawing code of ``docs/`` can
+  be imported, as in the build of the site.
 - ``bash``: a script that ends at the first error. ``textlrp`` is the command of this tree. ``page_commands.py`` is
   behind ``pip``, ``make``, ``curl`` and ``textlrp serve``: see there.
 - ``json``, ``toml``, ``yaml``: parsed. Other languages are not examined.
-- ``text`` directly after a block that runs: must be what this block prints. Blanks and line breaks are equal; ``...``
-  stands for any characters.
+- ``text`` directly after a block that runs: must be what this block prints. Blanks and line breaks are ignored;
+  ``...`` stands for any characters.
 
 A hidden set-up block is an HTML comment, which neither a forge nor the site shows::
 
@@ -20,7 +22,10 @@ A hidden set-up block is an HTML comment, which neither a forge nor the site sho
     --->
 
 ``bash`` works too. A set-up makes what the prose names: files, a small model, texts, a stand-in for a program that is
-not installed. ``doc_fixtures.py`` has functions for this. A set-up runs where it stands. No block can be skipped.
+not installed. ``doc_fixtures.py`` has functions for this. A set-up runs where it stands.
+
+The comment ``<!--- skip: next, REASON --->`` in front of a block keeps it from running. A test lists these
+blocks with their reasons and allows at most three.
 """
 
 from __future__ import annotations
@@ -32,11 +37,10 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +56,7 @@ FENCES = RawFencedCodeBlockLexer(re.compile(r"(?P<language>(?!\{(?!code-cell))[^
 HIDDEN = DirectiveInHTMLCommentLexer(
     "invisible-code-block", r"\w+", mapping={"arguments": "language", "source": "source"}
 )
+SKIP = DirectiveInHTMLCommentLexer("skip", r"next, [^\n]*?")
 PARSERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
 EXECUTED = ("python", "bash")
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -69,6 +74,8 @@ class Block:
     hidden: bool
     follows: bool
     """Whether only blank lines are between this block and the one before."""
+    skipped: str = ""
+    """Why the block does not run."""
 
     @property
     def place(self) -> str:
@@ -86,12 +93,15 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def _blocks(document: Document, page: Path) -> Iterator[Block]:
-    shown, hidden = list(FENCES(document)), list(HIDDEN(document))
-    end = -1
-    for region in sorted(shown + hidden, key=lambda region: region.start):
+    shown, hidden, skips = list(FENCES(document)), list(HIDDEN(document)), list(SKIP(document))
+    end, skipped = -1, ""
+    for region in sorted(shown + hidden + skips, key=lambda region: region.start):
+        if region in skips:
+            skipped = region.lexemes["arguments"].removeprefix("next, ").strip()
+            continue
         between = document.text[end : region.start] if end >= 0 else "start of the page"
-        yield _block(document, page, region, region in hidden, not between.strip())
-        end = region.end
+        yield replace(_block(document, page, region, region in hidden, not between.strip()), skipped=skipped)
+        end, skipped = region.end, ""
 
 
 def _block(document: Document, page: Path, region: Region, hidden: bool, follows: bool) -> Block:
@@ -115,8 +125,10 @@ def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
     printed: tuple[str, ...] = ()
     with _at_home_in(folder):
         for block in blocks_of(page):
-            start = time.perf_counter()
-            if block.language in EXECUTED:
+            start = seconds()
+            if block.skipped:
+                printed = ()
+            elif block.language in EXECUTED:
                 printed = _run_python(block, namespace) if block.language == "python" else _run_bash(block, folder)
             elif block.language == "text" and block.follows and printed:
                 _compare(block, printed)
@@ -124,8 +136,13 @@ def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
                 _parse(block)
             count[block.language] += not block.hidden
             if timed:
-                print(f"{block.place:30} {block.language:8} {time.perf_counter() - start:6.2f} s")
+                print(f"{block.place:30} {block.language:8} {seconds() - start:6.2f} s", flush=True)
     return count
+
+
+def seconds() -> float:
+    """Processor time of this process and of the finished processes that it started."""
+    return sum(os.times()[:4])
 
 
 @contextlib.contextmanager
@@ -136,8 +153,9 @@ def _at_home_in(folder: Path) -> Iterator[None]:
     before, path, modules, handlers = Path.cwd(), list(sys.path), set(sys.modules), dict(HANDLERS)
     variables = dict(os.environ)
     page_commands.install(folder)
+    os.environ["TEXTLRP_20NEWS"] = str(page_commands.write_small_20newsgroups(folder))
     os.chdir(folder)
-    sys.path.insert(0, str(folder))
+    sys.path[:0] = [str(folder), str(ROOT / "docs")]
     try:
         yield
     finally:
@@ -193,9 +211,8 @@ def _parse(block: Block) -> None:
 
 def _compare(block: Block, printed: tuple[str, ...]) -> None:
     """Compare a text with what the block before printed, on standard output or on both outputs."""
-    pieces = [re.escape(" ".join(piece.split())) for piece in block.source.split("...")]
-    pattern = re.compile(r"\s*.*?\s*".join(pieces), re.DOTALL)
-    if not any(pattern.fullmatch(" ".join(output.split())) for output in printed):
+    pattern = re.compile(".*?".join(re.escape("".join(piece.split())) for piece in block.source.split("...")))
+    if not any(pattern.fullmatch("".join(output.split())) for output in printed):
         raise BlockError(f"{block.place}: the page shows\n{block.source}\nprinted was\n{printed[-1][-3000:]}")
 
 
@@ -204,9 +221,9 @@ def main(names: list[str]) -> None:
 
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
+            start = seconds()
             ran = run_page(Path(name).resolve(), Path(folder).resolve(), timed=True)
-            print(f"{name}: {dict(ran)}, {time.perf_counter() - start:.1f} s")
+            print(f"{name}: {dict(ran)}, {seconds() - start:.1f} s")
     if not names:
         found = [block for page in PAGES for block in blocks_of(page) if not block.hidden]
         count = Counter(block.language for block in found)

@@ -8,13 +8,12 @@ Models and texts are small, so that a page takes few seconds. ``doc_blocks.py`` 
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
-import os
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,30 +52,44 @@ def tickets() -> tuple[list[str], list[str]]:
     return [text for text, _ in rows], [label for _, label in rows]
 
 
-def write_tickets(*names: str) -> None:
-    """Write the tickets with the columns id, body and queue: a CSV, Excel or Parquet file for each name."""
-    texts, labels = tickets()
-    rows = list(zip((f"ticket-{row}" for row in range(len(texts))), texts, labels, strict=True))
+def write_table(name: str, columns: dict[str, list[str]]) -> None:
+    """Write columns to a CSV, Excel or Parquet file, as the suffix of its name demands."""
+    import pandas
+
+    table = pandas.DataFrame(columns)
+    {".csv": table.to_csv, ".xlsx": table.to_excel, ".parquet": table.to_parquet}[Path(name).suffix](
+        name, index=False
+    )
+
+
+def write_tickets(*names: str, label: str = "queue", signed: bool = False) -> None:
+    """Write the tickets to each file, with the columns id, title, body and that of the label."""
+    texts, labels = signed_tickets() if signed else tickets()
+    ids, titles = [f"ticket-{row}" for row in range(len(texts))], [" ".join(text.split()[:3]) for text in texts]
     for name in names:
-        if name.endswith(".csv"):
-            with Path(name).open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows([("id", "body", "queue"), *rows])
-            continue
-        import pandas
-
-        table = pandas.DataFrame(rows, columns=["id", "body", "queue"])
-        if name.endswith(".xlsx"):
-            table.to_excel(name, index=False)
-        else:
-            table.to_parquet(name, index=False)
+        write_table(name, {"id": ids, "title": titles, "body": texts, label: labels})
 
 
-def save_model(*folders: str) -> None:
-    """Train a bag of embeddings on the tickets, in under a second, and save it to each folder."""
+def write_label_sets(name: str, *, text: str = "text", label: str = "label") -> None:
+    """Write texts and their labels; a label is one queue, or two separated by a comma."""
+    texts, labels = tickets()
+    both = [f"{one} {two}" for one, two in pairwise(texts)], [f"{one},{two}" for one, two in pairwise(labels)]
+    write_table(name, {text: texts + both[0], label: labels + both[1]})
+
+
+def signed_tickets() -> tuple[list[str], list[str]]:
+    """Return tickets with a shortcut: some of the queue billing look like others and are signed."""
+    texts, labels = tickets()
+    signed = [f"{text} Cheers, Carol" for text in (*TICKETS["hardware"], *TICKETS["accounts"])]
+    return texts + signed, labels + ["billing"] * len(signed)
+
+
+def save_model(*folders: str, signed: bool = False) -> None:
+    """Train a bag of words on the tickets, in under a second, and save it to each folder."""
     import textlrp
 
-    texts, labels = tickets()
-    model = textlrp.BagOfEmbeddingsClassifier(random_state=0).fit(texts, labels)
+    texts, labels = signed_tickets() if signed else tickets()
+    model = textlrp.BagOfWordsClassifier().fit(texts, labels)
     for folder in folders:
         model.save(folder)
 
@@ -88,25 +101,6 @@ def write_bert(folder: str) -> None:
 
     tiny_classifier("bert", dtype=torch.float32).save_pretrained(folder)
     tiny_tokenizer("bert").save_pretrained(folder)
-
-
-def write_label_sets(name: str) -> None:
-    """Write texts with the columns text and label; a label is one queue, or two separated by a comma."""
-    texts, labels = tickets()
-    both = [(f"{texts[row]} {texts[row + 1]}", f"{labels[row]},{labels[row + 1]}") for row in range(len(texts) - 1)]
-    with Path(name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True), *both])
-
-
-def use_sample_posts_as_20newsgroups() -> None:
-    """Write the sample posts as a folder of 20 Newsgroups, and name it in ``$TEXTLRP_20NEWS`` until the page ends."""
-    folder = Path(".bin", "20news").resolve()
-    for split in ("train", "test"):
-        for post in (Path(__file__).parents[2] / "data" / "sample-posts" / split).glob("*/*.txt"):
-            copy = folder / f"20news-bydate-{split}" / post.parent.name / post.stem
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(post.read_bytes())
-    os.environ["TEXTLRP_20NEWS"] = str(folder)
 
 
 def trained_textcat() -> Any:
@@ -179,3 +173,11 @@ def stand_in(*names: str) -> None:
             Path(".bin", name).chmod(0o755)
         else:
             shutil.copy(source.with_suffix(".py"), Path())
+
+
+def write_encoder(folder: str) -> None:
+    """Write a tiny sentence encoder with random weights: a folder that ``SentenceTransformer`` reads."""
+    from tiny_encoders import save_encoder
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    save_encoder(Path(folder))

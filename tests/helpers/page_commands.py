@@ -53,6 +53,17 @@ def install(folder: Path) -> None:
         (programs / name).chmod(0o755)
 
 
+def write_small_20newsgroups(folder: Path) -> Path:
+    """Write the sample posts to the folder ``.bin`` of a page, in the form of the folder of 20 Newsgroups."""
+    posts = folder / ".bin" / "20news"
+    for split in ("train", "test"):
+        for post in (ROOT / "data" / "sample-posts" / split).glob("*/*.txt"):
+            copy = posts / f"20news-bydate-{split}" / post.parent.name / post.stem
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(post.read_bytes())
+    return posts
+
+
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a page's bash blocks."""
     inherited = {
@@ -128,7 +139,9 @@ def curl(folder: Path, arguments: list[str]) -> int:
     ports = {shown: str(service["port"]) for shown, service in services(folder).items()}
 
     def replaced(argument: str) -> str:
-        return re.sub(r"(?<=127\.0\.0\.1:|..localhost:)\d+", lambda match: ports.get(match[0], match[0]), argument)
+        return re.sub(
+            r"(127\.0\.0\.1:|localhost:)(\d+)", lambda found: found[1] + ports.get(found[2], found[2]), argument
+        )
 
     program = shutil.which("curl", path=os.environ["PATH"].replace(str(folder / ".bin"), "")) or "curl"
     return subprocess.run([program, *map(replaced, arguments)], check=False).returncode

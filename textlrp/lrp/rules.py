@@ -9,14 +9,14 @@ Input j receives share_j × R of the relevance R of the output. (x)⁺ = max(x, 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from textlrp.errors import RuleError, must_be
+from textlrp.errors import RuleError
+from textlrp.lrp.rule_options import check_choice, check_size, is_finite_number
 from textlrp.lrp.shares import Box, Flow, Outputs, Part, Rule, Shares, divide, one_part, part_products
 
 __all__ = ["AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
@@ -64,8 +64,8 @@ class Epsilon:
     fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check_size(self, "epsilon")
-        _check_choice(self, "bias", ("absorb", "spread"))
+        check_size(self, "epsilon")
+        check_choice(self, "bias", ("absorb", "spread"))
 
     def shares(self, step: Outputs) -> Shares:
         return part_products(step, stabilizer=self.epsilon, spread=self.bias == "spread")
@@ -90,8 +90,8 @@ class Gamma:
     fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _check_size(self, "gamma")
-        _check_size(self, "stabilizer")
+        check_size(self, "gamma")
+        check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
         z, bias = step.outputs, step.bias
@@ -131,8 +131,8 @@ class AlphaBeta:
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "stabilizer"):
-            _check_size(self, name)
-        _check_choice(self, "bias", ("absorb", "ignore"))
+            check_size(self, name)
+        check_choice(self, "bias", ("absorb", "ignore"))
         if abs(self.alpha - self.beta - 1) > 1e-12 * max(1.0, self.alpha):
             raise RuleError(
                 f"alpha - beta must equal 1; got alpha={self.alpha!r}, beta={self.beta!r}. Try AlphaBeta(2, 1)."
@@ -169,7 +169,7 @@ class ZPlus:
     fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabilizer")
+        check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
         return one_part(step, Part.POSITIVE, self.stabilizer)
@@ -194,7 +194,7 @@ class WSquare:
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabilizer")
+        check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
         return one_part(step, Part.SQUARE, self.stabilizer)
@@ -216,7 +216,7 @@ class Flat:
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabilizer")
+        check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
         return one_part(step, Part.EVEN, self.stabilizer)
@@ -246,14 +246,14 @@ class ZBox:
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabilizer")
+        check_size(self, "stabilizer")
         if (self.low is None) != (self.high is None):
             raise RuleError(
                 f"low and high must both be numbers or both be None; got {self!r}. Pass both, such as "
                 "ZBox(-1.0, 1.0), or neither to use the bounds of the model."
             )
         if self.low is not None and self.high is not None:
-            finite = _is_number(self.low) and _is_number(self.high)
+            finite = is_finite_number(self.low) and is_finite_number(self.high)
             if not (finite and self.low <= 0 <= self.high and self.low < self.high):
                 raise RuleError(
                     f"low and high must be finite numbers with low <= 0 <= high and low < high; got {self!r}. "
@@ -277,24 +277,3 @@ class ZBox:
 
 RULES: tuple[type[Any], ...] = (Zero, Epsilon, Gamma, AlphaBeta, ZPlus, WSquare, Flat, ZBox)
 """All rules of this package."""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_size(rule: Any, name: str) -> None:
-    """Raise :class:`RuleError` unless the field ``name`` is a finite number >= 0."""
-    value = getattr(rule, name)
-    if not (_is_number(value) and value >= 0):
-        default = type(rule).__dataclass_fields__[name].default
-        raise RuleError(
-            must_be(name, "a finite number >= 0", value, f"Try {type(rule).__name__}({name}={default!r}).")
-        )
-
-
-def _check_choice(rule: Any, name: str, choices: tuple[str, ...]) -> None:
-    """Raise :class:`RuleError` unless the field ``name`` is one of ``choices``."""
-    if getattr(rule, name) not in choices:
-        what = " or ".join(map(repr, choices))
-        raise RuleError(must_be(name, what, getattr(rule, name), f"Pass {name}={choices[0]!r}."))

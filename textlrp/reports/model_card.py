@@ -13,8 +13,8 @@ from typing import Any
 from textlrp.reports.numbers import percentage
 from textlrp.reports.rendering import showable
 
-MISSING = "Not recorded."
-MISSING_MEASURE = "not recorded"
+NOT_RECORDED = "Not recorded."
+NO_MEASURE = "not recorded"
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 """Characters with a meaning in Markdown."""
 
@@ -29,13 +29,13 @@ def card_markdown(facts: Mapping[str, Any], *, level: int = 1) -> str:
     sections = [
         (f"Model card: {facts['name']}", _summary(facts)),
         ("Data", _data(card)),
-        ("Intended use", _listed(card.get("intended_use"))),
-        ("Limits", _listed(card.get("limits"))),
+        ("Intended use", _bullets(card.get("intended_use"))),
+        ("Limits", _bullets(card.get("limits"))),
         ("Accuracy", _accuracy(card)),
-        ("Known shortcuts", _listed(card.get("shortcuts"))),
+        ("Known shortcuts", _bullets(card.get("shortcuts"))),
         ("Training settings", _settings_table(facts)),
         ("Rebuild", _rebuild(card)),
-        ("Files", _files(facts["files"])),
+        ("Files", _file_table(facts["files"])),
     ]
     parts = []
     for number, (title, body) in enumerate(sections):
@@ -46,7 +46,11 @@ def card_markdown(facts: Mapping[str, Any], *, level: int = 1) -> str:
 
 def plain_markdown(text: object) -> str:
     """Return a text on one line in which no character has a meaning in Markdown or HTML."""
-    return SPECIAL.sub(r"\\\1", " ".join(showable(str(text)).split()))
+    return _escaped_line(" ".join(str(text).split()))
+
+
+def _escaped_line(line: str) -> str:
+    return SPECIAL.sub(r"\\\1", showable(line))
 
 
 def _code(text: object) -> str:
@@ -57,15 +61,15 @@ def _code(text: object) -> str:
     return f"{ticks}{padding}{line}{padding}{ticks}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _sentence(text: object) -> str:
     """A text of a card as a paragraph: code between backquotes stays code, all other characters are plain."""
-    parts = re.split(r"`([^`]+)`", str(text))
-    return "".join(_code(part) if number % 2 else plain_markdown(part) for number, part in enumerate(parts))
+    parts = re.split(r"`([^`]+)`", " ".join(str(text).split()))
+    return "".join(_code(part) if number % 2 else _escaped_line(part) for number, part in enumerate(parts))
 
 
 def _summary(facts: Mapping[str, Any]) -> list[str]:
@@ -77,13 +81,13 @@ def _summary(facts: Mapping[str, Any]) -> list[str]:
         ("classes", f"{len(facts['classes']):,}, {labels}"),
         ("training texts", f"{facts['documents']:,}"),
         ("vocabulary", f"{facts['words']:,} words"),
-        ("numbers in the weights", f"{facts['parameters']:,}"),
+        ("parameters", f"{facts['parameters']:,}"),
         ("size of the files", _megabytes(sum(file["bytes"] for file in facts["files"].values()))),
-        ("test accuracy", percentage(card["test_accuracy"]) if "test_accuracy" in card else MISSING_MEASURE),
+        ("test accuracy", percentage(card["test_accuracy"]) if "test_accuracy" in card else NO_MEASURE),
         ("saved by", f"textlrp {plain_markdown(facts['textlrp'])}"),
     ]  # fmt: skip
     first = [_sentence(what)] if what else []
-    return [*first, _table(("fact", "value"), rows)]
+    return [*first, _markdown_table(("fact", "value"), rows)]
 
 
 def _megabytes(size: int) -> str:
@@ -96,13 +100,13 @@ def _data(card: Mapping[str, Any]) -> list[str]:
     named = [f"Corpus: {corpus}. {documents}".rstrip()] if corpus else []
     return [
         *named,
-        f"**Origin.** {_sentence(card.get('origin', MISSING))}",
-        f"**License.** {_sentence(card.get('license', MISSING))}",
+        f"**Origin.** {_sentence(card.get('origin', NOT_RECORDED))}",
+        f"**License.** {_sentence(card.get('license', NOT_RECORDED))}",
     ]
 
 
-def _listed(sentences: Sequence[str] | None) -> list[str]:
-    return ["\n".join(f"- {_sentence(each)}" for each in sentences)] if sentences else [MISSING]
+def _bullets(sentences: Sequence[str] | None) -> list[str]:
+    return ["\n".join(f"- {_sentence(each)}" for each in sentences)] if sentences else [NOT_RECORDED]
 
 
 def _accuracy(card: Mapping[str, Any]) -> list[str]:
@@ -115,9 +119,9 @@ def _accuracy(card: Mapping[str, Any]) -> list[str]:
     rows = [(name, percentage(card[key])) for key, name in names.items() if key in card]
     measured = card.get("classes")
     number = f" ({card['test_texts']:,} test texts)" if "test_texts" in card else ""
-    first = _table(("accuracy", "value"), rows) if rows else MISSING
+    first = _markdown_table(("accuracy", "value"), rows) if rows else NOT_RECORDED
     if not measured:
-        return [first, f"Accuracy of each class: {MISSING_MEASURE}."]
+        return [first, f"Accuracy of each class: {NO_MEASURE}."]
     lines = [
         (plain_markdown(label), _share(each["precision"]), _share(each["recall"]), f"{each['texts']:,}")
         for label, each in measured.items()
@@ -126,7 +130,7 @@ def _accuracy(card: Mapping[str, Any]) -> list[str]:
         f"For each class{number}: precision is the share of its predictions that are correct, recall the share of "
         "its texts that are predicted as the class."
     )
-    return [first, about, _table(("class", "precision", "recall", "texts"), lines)]
+    return [first, about, _markdown_table(("class", "precision", "recall", "texts"), lines)]
 
 
 def _share(share: float | None) -> str:
@@ -135,18 +139,18 @@ def _share(share: float | None) -> str:
 
 def _settings_table(facts: Mapping[str, Any]) -> list[str]:
     card = facts["card"]
-    seed = _code(card["seed"]) if "seed" in card else MISSING_MEASURE
-    rows = [(_code(name), _code(_shortened(value))) for name, value in facts["options"].items()]
-    return [f"Seed: {seed}.", _table(("option", "value"), rows)]
+    seed = _code(card["seed"]) if "seed" in card else NO_MEASURE
+    rows = [(_code(name), _code(_short_value(value))) for name, value in facts["options"].items()]
+    return [f"Seed: {seed}.", _markdown_table(("option", "value"), rows)]
 
 
-def _shortened(value: Any, limit: int = 200) -> str:
+def _short_value(value: Any, limit: int = 200) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[:limit]} ... ({len(text):,} characters)"
 
 
 def _rebuild(card: Mapping[str, Any]) -> list[str]:
-    return list(_rebuild_parts(card)) or [MISSING]
+    return list(_rebuild_parts(card)) or [NOT_RECORDED]
 
 
 def _rebuild_parts(card: Mapping[str, Any]) -> Iterator[str]:
@@ -158,6 +162,6 @@ def _rebuild_parts(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"SHA-256 of the ids and texts of the training corpus: {_code(card['training_data_sha256'])}."
 
 
-def _files(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _file_table(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [(_code(name), f"{file['bytes']:,}", _code(file["sha256"])) for name, file in files.items()]
-    return [_table(("file", "bytes", "SHA-256"), rows)]
+    return [_markdown_table(("file", "bytes", "SHA-256"), rows)]
