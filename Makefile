@@ -68,7 +68,7 @@ $(MODELS): $(TOOLS)
 	@touch $(MODELS)
 
 $(SITE): $(READY)
-	$(PIP) --editable ".[notebooks,docs]"
+	$(PIP) --editable ".[baselines,notebooks,docs]"
 	@touch $(SITE)
 
 $(RELEASE): $(READY)

@@ -40,7 +40,7 @@ myst_links_external_new_tab = False
 
 # Notebooks have their outputs; pages with code cells are executed, see their front matter.
 nb_execution_mode = "off"
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # the first cell of a page compiles loops
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 

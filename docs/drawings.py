@@ -139,7 +139,7 @@ def draw_rule(trace: Trace, rule: Rule, *, title: str, output: int = 0) -> Drawi
                 + [
                     (f"{cause} {shown(part[k])}", "soft")
                     for cause, part in flow.absorbed.items()
-                    if abs(part[k]) > 1e-9
+                    if shown(part[k]) != "0"
                 ]
                 for k, value in enumerate(relevance)
             ]
@@ -332,7 +332,7 @@ def _style() -> str:
         ".lrp-drawing rect.supports{fill:var(--supports-fill)}.lrp-drawing rect.opposes{fill:var(--opposes-fill)}"
         f".lrp-drawing .curve{{fill:none;stroke:{ink};stroke-width:2}}"
         ".lrp-drawing rect.soft{fill:none}"
-        ".lrp-drawing rect.fill~text{stroke:none}"
+        ".lrp-drawing rect.fill~text,.lrp-drawing rect+text{stroke:none}"
     )
 
 
@@ -344,7 +344,7 @@ DASHES = ("none", "9 4", "2 3", "10 3 2 3", "5 3")
 
 def draw_curves(curves: Mapping[str, Numbers], *, title: str, across: str) -> Drawing:
     """Draw curves (S,) of values from 0 to 1 against 0 to S - 1, each with its name at a free place of its end."""
-    left, right, top, bottom = 38.0, 280.0, 12.0, 210.0
+    left, right, top, bottom = 46.0, 250.0, 12.0, 210.0
     last = max(len(values) for values in curves.values()) - 1
     parts = []
     for value in (0.0, 0.5, 1.0):

@@ -37,7 +37,7 @@ STYLE = """
 .textlrp .panel .best{display:flex;flex-wrap:wrap;align-content:start;gap:.1rem .9rem;font-weight:600;
  color:var(--ink)}
 .textlrp .panel .best span{white-space:nowrap}
-.textlrp .panel .best small{font-size:.75rem;font-weight:400;color:var(--soft)}
+.textlrp .panel .best small{opacity:1;font-size:.75rem;font-weight:400;color:var(--soft)}
 .textlrp.gallery .agree{gap:1.5rem 2rem;align-items:start}
 .textlrp.gallery .agree table{width:100%;margin:0;border:0;border-collapse:collapse;font-size:.8rem;line-height:1.3}
 .textlrp.gallery .agree caption{margin:0;caption-side:top;text-align:left;font-weight:600;color:var(--ink)}

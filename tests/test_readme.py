@@ -9,7 +9,13 @@ from cases import every
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*/README.md")))
+COPIES = {ROOT / "docs" / f"{name}.md" for name in ("changelog", "contributing", "security", "reference/commands", "reference/models")}
+"""Pages that the build of the site writes."""
+PAGES = (
+    *sorted(ROOT.glob("*.md")),
+    *sorted({*(ROOT / "docs").rglob("*.md")} - COPIES),
+    *sorted(ROOT.glob("*/README.md")),
+)
 ARCHITECTURE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 

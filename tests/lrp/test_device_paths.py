@@ -48,6 +48,7 @@ def test_the_code_for_gpus_gives_the_numbers_of_the_compiled_loops(
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
     reason="this version of torch cannot simulate a device",
