@@ -9,7 +9,10 @@ from cases import every
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-COPIES = {ROOT / "docs" / f"{name}.md" for name in ("changelog", "contributing", "security", "reference/commands", "reference/models")}
+COPIES = {
+    ROOT / "docs" / f"{name}.md"
+    for name in ("changelog", "contributing", "security", "reference/commands", "reference/models")
+}
 """Pages that the build of the site writes."""
 PAGES = (
     *sorted(ROOT.glob("*.md")),
