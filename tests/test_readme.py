@@ -6,19 +6,10 @@ import re
 from pathlib import Path
 
 from cases import every
+from doc_pages import DOCS, ROOT, TOP
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-COPIES = {
-    ROOT / "docs" / f"{name}.md"
-    for name in ("changelog", "contributing", "security", "reference/commands", "reference/models")
-}
-"""Pages that the build of the site writes."""
-PAGES = (
-    *sorted(ROOT.glob("*.md")),
-    *sorted({*(ROOT / "docs").rglob("*.md")} - COPIES),
-    *sorted(ROOT.glob("*/README.md")),
-)
+PAGES = (*TOP, *DOCS, *sorted(ROOT.glob("*/README.md")))
 ARCHITECTURE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 
@@ -86,7 +77,8 @@ def files_in_tables() -> set[str]:
 def test_files_of_the_architecture_page_exist() -> None:
     names = files_in_tables() - {"textlrp/"}
     assert len(names) >= 40
-    places = {name: ROOT / name if name.startswith("tests/") else ROOT / "textlrp" / name for name in names}
+    roots = {name: ROOT if name.startswith(("tests/", "docs/")) else ROOT / "textlrp" for name in names}
+    places = {name: root / name for name, root in roots.items()}
     assert sorted(name for name, place in places.items() if not place.exists()) == []
 
 

@@ -44,13 +44,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import doc_pages
 import page_commands
 import yaml
 from sybil import Document, Region
 from sybil.document import Document as SybilDocument
 from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, RawFencedCodeBlockLexer
 
-ROOT = Path(__file__).parents[2]
+ROOT = doc_pages.ROOT
 FENCES = RawFencedCodeBlockLexer(re.compile(r"(?P<language>(?!\{(?!code-cell))[^\n]*)$\n", re.MULTILINE))
 """Fences of code; ``{toctree}`` and other directives are not code, except ``{code-cell}``."""
 HIDDEN = DirectiveInHTMLCommentLexer(
@@ -59,7 +60,7 @@ HIDDEN = DirectiveInHTMLCommentLexer(
 SKIP = DirectiveInHTMLCommentLexer("skip", r"next, [^\n]*?")
 PARSERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
 EXECUTED = ("python", "bash")
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (ROOT / "README.md", *doc_pages.DOCS)
 """The pages whose blocks run."""
 
 
@@ -76,6 +77,8 @@ class Block:
     """Whether only blank lines are between this block and the one before."""
     skipped: str = ""
     """Why the block does not run."""
+    cell: bool = False
+    """Whether the build of the site runs the block."""
 
     @property
     def place(self) -> str:
@@ -108,11 +111,12 @@ def _block(document: Document, page: Path, region: Region, hidden: bool, follows
     source = region.lexemes["source"]
     line = document.text.count("\n", 0, region.start) + 1
     language = region.lexemes["language"].strip().removeprefix("{code-cell}").strip()
-    if region.lexemes["language"].startswith("{code-cell}"):
+    cell = region.lexemes["language"].startswith("{code-cell}")
+    if cell:
         language = language or "python"
         options = re.match(r"(?::[^\n]*\n)*", source)
         source = "\n" * source[: options.end()].count("\n") + source[options.end() :] if options else source
-    return Block(language, str(source), page, line, hidden, follows)
+    return Block(language, str(source), page, line, hidden, follows, cell=cell)
 
 
 def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
