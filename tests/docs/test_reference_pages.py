@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 API = REFERENCE / "api"
 FORMATS = (REFERENCE / "file-formats.md").read_text(encoding="utf-8")
-ENTRY = re.compile(r"^\.\. auto(?:class|function|exception|data):: (\w+)", re.MULTILINE)
+ENTRY = re.compile(r"^\.\. (?:auto(?:class|function|exception)|py:data):: (\w+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
