@@ -86,7 +86,8 @@ def commands_page() -> str:
 
 def models_page() -> str:
     """Return the page with the cards of the bundled models as Markdown."""
-    cards = [card_markdown(model_facts(name), level=2).rstrip() for name in bundled()]
+    names = sorted(bundled(), key=lambda name: not name.endswith("-cnn"))  # the model of the examples comes first
+    cards = [card_markdown(model_facts(name), level=2).rstrip() for name in names]
     return "\n\n".join(
         [
             "# Bundled models",

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class MeasureText(NamedTuple):
-    """What a measure asks, how it is computed, how to read it, what it does not tell, and its source."""
+    """What a measure asks, how it is computed, how to read it, what it does not tell, and its source.
+
+    :data:`FUNCTIONS` has the function of each measure.
+    """
 
     asks: str
     computed: str
@@ -15,6 +18,25 @@ class MeasureText(NamedTuple):
     not_told: str
     source: str = ""
 
+
+FUNCTIONS: Mapping[str, str] = {
+    "deletion": "deletion_curve",
+    "eraser": "eraser_scores",
+    "naopc": "normalized_aopc",
+    "soft": "soft_erasure",
+    "vectors": "explanatory_power",
+    "pointing": "pointing_game",
+    "words": "class_words",
+    "sanity": "efficient_mprt",
+    "cascade": "randomization_check",
+    "stability": "stability",
+    "ledger": "ledger_shares",
+    "errors": "likely_label_errors",
+    "planted": "find_planted",
+    "roar": "recursive_roar",
+    "planted-errors": "planted_label_errors",
+}
+"""By measure: the function of :mod:`textlrp.evaluation` that computes it. The others have none."""
 
 MEASURE_TEXTS: Mapping[str, MeasureText] = {
     "deletion": MeasureText(
@@ -188,11 +210,12 @@ textlrp evaluate model/ test.csv --column body --label queue -o out
 writes `out/index.html` for people and `out/results.json` for programs. If the run is stopped, the same command
 continues from the last finished stage.
 
-| question | measure | name for `--measure` |
-|---|---|---|
+| question | measure | name for `--measure` | function of `textlrp.evaluation` |
+|---|---|---|---|
 QUESTIONS
 
-In Python, each measure is a function of `textlrp.evaluation`, and `textlrp.evaluation.evaluate` runs all of them.
+In Python, `textlrp.evaluation.evaluate` runs all measures. The [reference](api/evaluation.md) documents the function
+of each one. Agreement with human rationales has no function of its own there: use `evaluate` or `--rationales`.
 
 ## Verdicts
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from measure_texts import END, MEASURE_TEXTS, START
+from measure_texts import END, FUNCTIONS, MEASURE_TEXTS, START
 
 import textlrp
 from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -37,8 +37,7 @@ def page_lines(results: Mapping[str, Any]) -> Iterator[str]:
     if missing := [name for name in MEASURES if name not in MEASURE_TEXTS]:
         raise ValueError(f"MEASURE_TEXTS in docs/measure_texts.py must have a text for {', '.join(missing)}.")
     known = [name for name in MEASURE_TEXTS if name in MEASURES]
-    questions = [f"| {MEASURE_TEXTS[name].asks} | [{TITLES[name]}](#{anchor(name)}) | `{name}` |" for name in known]
-    yield from START.replace("QUESTIONS", "\n".join(questions)).splitlines()
+    yield from START.replace("QUESTIONS", "\n".join(map(question_row, known))).splitlines()
     yield (
         f"The numbers on this page are those of `{results['model_name']}` on {results['corpus']} "
         f"({count(results['documents'])} documents, accuracy {share_text(results['accuracy'])}), textlrp "
@@ -56,6 +55,12 @@ def page_lines(results: Mapping[str, Any]) -> Iterator[str]:
         if results.get(name) and name not in LISTS:
             yield from ["", *table_lines(first_table(name, results[name]))]
     yield from END.splitlines()
+
+
+def question_row(name: str) -> str:
+    """The row of a measure in the first table of the page."""
+    function = f" `{FUNCTIONS[name]}`" if name in FUNCTIONS else ""
+    return f"| {MEASURE_TEXTS[name].asks} | [{TITLES[name]}](#{anchor(name)}) | `{name}` |{function} |"
 
 
 def heading(name: str) -> str:

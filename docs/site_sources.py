@@ -4,7 +4,7 @@
 - ``generated_pages.py`` writes the pages of the commands and of the bundled models to ``reference/``.
 - Pages are made accessible where Sphinx and the theme are not.
 - Links from a page to a file of the repository outside this folder become links to the tutorial, to the page of the
-  changelog, or to the file in the repository on the web.
+  changelog, to a download, or to the file in the repository on the web.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ TUTORIALS = DOCS / "tutorials"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
 PAGES = {ROOT / f"{name.upper()}.md": DOCS / f"{name}.md" for name in ("changelog", "contributing", "security")}
 """Files of the repository that are pages of the site, and the copies of them that the site is made from."""
+DOWNLOADS = (ROOT / "requirements-render.txt",)
+"""Files of the repository that the site has for download, so links to them stay as they are."""
 LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its anchor."""
 
@@ -47,6 +49,8 @@ def site_link(link: str, original: Path, page: Path | None = None) -> str:
     if target.is_relative_to(ROOT / "notebooks") and target.suffix == ".ipynb":
         target = TUTORIALS / target.name
     target = PAGES.get(target, target)
+    if target in DOWNLOADS:
+        return link
     if target.is_relative_to(DOCS):
         return os.path.relpath(target, (page or original).parent)
     kind = "tree" if target.is_dir() else "blob"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from evaluation_results import make_results
 
+from textlrp import evaluation
 from textlrp.evaluation.running.measures import MEASURES, TITLES
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -31,6 +32,13 @@ def test_every_measure_is_explained_on_the_committed_page(measures: ModuleType) 
         assert f"`--measure {name}`" in PAGE
         assert f"](#{measures.anchor(name)}) | `{name}` |" in PAGE
         assert f"### {TITLES[name][0].upper()}{TITLES[name][1:]}" in PAGE
+
+
+def test_the_table_of_measures_names_public_functions(measures: ModuleType) -> None:
+    assert measures.FUNCTIONS.keys() <= MEASURES.keys()
+    assert set(measures.FUNCTIONS.values()) <= set(evaluation.__all__)
+    for name in MEASURES:
+        assert measures.question_row(name) in PAGE.splitlines(), "copy the row to docs/reference/measures.md"
 
 
 def test_results_are_shown_as_tables(measures: ModuleType) -> None:

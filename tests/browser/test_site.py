@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from house import public_names
 from pages import NARROW, WIDE, barriers
 from playwright.sync_api import Browser, Page
 
@@ -86,6 +87,18 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     assert not broken(tmp_path / "a.html", "#here")
     assert broken(tmp_path / "a.html", "a.html#there")
     assert broken(tmp_path / "a.html", "b.html")
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    pages = sorted((SITE / "reference" / "api").glob("*.html"))
+    documented = set[str]().union(*(references(path).ids for path in pages))
+    missing = {
+        f"{module}.{name}"
+        for module, names in public_names().items()
+        for name in names
+        if not {f"{module}.{name}", f"textlrp.{name}"} & documented
+    }
+    assert missing == set()
 
 
 def visit(browser: Browser, name: str, *, width: int = WIDE, dark: bool = False) -> Page:

@@ -167,6 +167,16 @@ def test_in_print_everything_is_readable_and_no_control_is_shown(browser: Browse
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 1300, 1440, 1920])
+def test_no_table_of_an_evaluation_is_cut_off_on_a_desktop(browser: Browser, width: int) -> None:
+    with opened(browser, PAGES["evaluation"](), width=width) as it:
+        cut_off = """() => [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)
+            .map(box => box.closest('section').id + ': ' + box.getAttribute('aria-label'))"""
+        assert it.page.locator(".scroll").count() > 15
+        it.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert it.page.evaluate(cut_off) == []
+
+
 def test_in_print_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
     with opened(browser, PAGES["evaluation"]()) as it:
         assert not it.page.locator("details .both").first.is_visible()

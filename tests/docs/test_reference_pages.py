@@ -24,6 +24,7 @@ from textlrp.cli.similar_run import SIMILAR_FIELDS
 from textlrp.cli.word_tables import WORD_COLUMNS
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.models.model_facts import CARD_FIELDS
+from textlrp.models.model_folder import bundled
 from textlrp.models.saving import save_model
 from textlrp.models.tensor_file import read_header
 from textlrp.records import Status
@@ -35,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 API = REFERENCE / "api"
 FORMATS = (REFERENCE / "file-formats.md").read_text(encoding="utf-8")
-ENTRY = re.compile(r"^\.\. auto(?:class|function|exception|data):: (\w+)", re.MULTILINE)
+ENTRY = re.compile(r"^\.\. (?:auto(?:class|function|exception)|py:data):: (\w+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,10 @@ def generated() -> Iterator[object]:
     sys.path.insert(0, str(ROOT / "docs"))
     yield importlib.import_module("generated_pages")
     sys.path.remove(str(ROOT / "docs"))
+
+
+def read_page(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def section(title: str, page: str = FORMATS) -> str:
@@ -74,10 +79,36 @@ def test_there_is_one_page_for_each_published_module() -> None:
     assert {row[0].partition("`")[2].partition("`")[0] for row in rows(index)} == {f"textlrp{n}" for n in PUBLISHED}
 
 
-@every("module", ["textlrp", "textlrp.lrp.rules", "textlrp.lrp.composite"])
-def test_a_page_with_single_entries_has_all_public_names(module: str) -> None:
-    page = (API / f"{module.rpartition('.')[2]}.md").read_text(encoding="utf-8")
-    assert sorted(ENTRY.findall(page)) == sorted(importlib.import_module(module).__all__)
+@every("module", [f"textlrp{name}" for name in PUBLISHED])
+def test_the_page_of_a_module_has_all_its_public_names(module: str) -> None:
+    pages = {
+        re.findall(r"automodule:: (\S+)", text)[0]: text
+        for text in map(read_page, API.glob("*.md"))
+        if "automod" in text
+    }
+    loaded = importlib.import_module(module)
+    if re.search(r"automodule::.*\n   :members:", pages[module]):
+        # Sphinx lists the names of dir(), in which names that are imported on first use are missing
+        assert "__getattr__" not in vars(loaded), f"list the names of {module} on its page"
+        assert ENTRY.findall(pages[module]) == []
+    else:
+        assert sorted(ENTRY.findall(pages[module])) == sorted(loaded.__all__)
+
+
+def test_the_page_for_extending_has_what_the_guides_import() -> None:
+    documented, module = set(), ""
+    for directive, name in re.findall(r"^\.\. (\w+):: (\S+)", read_page(API / "extending.md"), re.MULTILINE):
+        module = name if directive == "currentmodule" else module
+        if directive != "currentmodule":
+            documented.add((module, name))
+            assert inspect.getdoc(getattr(importlib.import_module(module), name))
+    used = set()
+    for page in (ROOT / "docs" / "how-to").glob("*.md"):
+        for module, imported in re.findall(r"^from (textlrp[.\w]+) import ([\w, ]+)$", read_page(page), re.MULTILINE):
+            if module.removeprefix("textlrp") not in PUBLISHED and not module.startswith("textlrp.reports"):
+                used |= {(module, name) for name in imported.split(", ")}
+    assert len(used) >= 5
+    assert used - documented == set()
 
 
 def test_the_overview_has_all_public_names_of_textlrp() -> None:
@@ -125,7 +156,8 @@ def test_the_page_of_commands_has_each_command_with_all_its_options(generated: o
 def test_the_page_of_models_has_a_card_for_each_bundled_model(generated: object) -> None:
     page: str = generated.models_page()  # type: ignore[attr-defined]
     cards = re.findall(r"^## Model card: (\S+)$", page, re.MULTILINE)
-    assert cards == sorted(path.parent.name for path in (ROOT / "textlrp" / "pretrained").glob("*/config.json"))
+    assert cards == ["20newsgroups-cnn", "20newsgroups-boe"]
+    assert sorted(cards) == bundled()
     assert "not recorded" not in page.partition("## Model card")[2].lower()
 
 

@@ -39,6 +39,9 @@ def test_a_link_leads_to_a_page_or_into_the_repository(page: Path) -> None:
             assert ROOT / path == target
             assert (ROOT / path).exists(), link
             assert kind == ("tree" if target.is_dir() else "blob")
+        elif target in SOURCES.DOWNLOADS:
+            assert found == link
+            assert target.is_file()
         else:
             on_site = Path(os.path.normpath(page.parent / found))
             assert on_site.is_relative_to(DOCS)

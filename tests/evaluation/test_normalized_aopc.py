@@ -15,8 +15,8 @@ from sklearn.svm import LinearSVC
 from toys import LABELS, TEXTS, fitted, scrambled, small
 
 from textlrp.errors import DataError, OptionError
+from textlrp.evaluation.aopc_scale import AopcLimits, aopc_limits, deletion_areas, normalized_aopc
 from textlrp.evaluation.measured_corpus import ScoredCorpus, score_corpus
-from textlrp.evaluation.normalized_aopc import AopcLimits, aopc_limits, deletion_areas, normalized_aopc
 from textlrp.models.adapt import as_classifier
 from textlrp.models.pipeline.additive import is_additive
 from textlrp.models.word_orders import ExtremeOrders, iter_extreme_orders, search_order, target_values

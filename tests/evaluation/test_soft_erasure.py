@@ -14,7 +14,7 @@ from toys import LABELS, TEXTS, fitted, learner
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
-from textlrp.evaluation.soft_erasure import soft_erasure
+from textlrp.evaluation.soft_masks import soft_erasure
 from textlrp.models.differentiable import InputPoint
 from textlrp.records import Document
 

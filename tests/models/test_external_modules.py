@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from textlrp.errors import DataError, ModelError
 from textlrp.explainers.explain import explain
 from textlrp.models.wrapping import wrap
+from textlrp.records import Document
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon")
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {word: number for number, word in enumerate(WORDS)}}
@@ -132,6 +133,12 @@ def test_a_score_that_is_not_a_number_is_named_with_its_text(method: str) -> Non
     model = wrap(Shares(), classes="abc", **HOW)
     with pytest.raises(DataError, match="text '1' has no word that is in the vocabulary"):
         explain(model, "nothing known", method=method)
+    with pytest.raises(DataError, match=r"^the tokenizer found no word in document '1'\. Leave it out, or pass"):
+        explain(model, "", method=method)
+    with pytest.raises(DataError, match=r"^all words of document 'mail' are skipped: they are headers"):
+        explain(model, Document("mail", "the moon", skip=np.array([[0, 8]], np.int32)), method=method)
+    with pytest.warns(UserWarning, match="the tokenizer found no word in document '2'"):
+        assert len(list(explain(model, ["the moon", ""], method=method, errors="skip"))) == 1
     with pytest.raises(
         ModelError, match=r"^scores must be finite; text '2' got nan for class 0\. A weight of the module"
     ):

@@ -166,6 +166,25 @@ def test_three_documents_get_no_verdict() -> None:
     assert not re.search("[▲▼] (better|worse)", text)
 
 
+@every("documents, few", [(3, True), (19, True), (20, False)])
+def test_the_summary_tells_that_there_are_too_few_documents(documents: int, few: bool) -> None:
+    results = make_results(documents=documents)
+    results["deletion"] = {"protocols": [protocol("correct", "a title", documents, np.random.default_rng(0))]}
+    results["pointing"]["rows"][0]["counted"] = results["naopc"]["documents"] = documents
+    results["rationales"]["levels"][0]["documents"] = results["roar"]["held_out_documents"] = documents
+    for kind in results["planted"]["kinds"]:
+        kind["documents"] = documents
+    stated = [plain(one) for one in findings(results)]
+    parts = [one for one in stated if "EPI" not in one]
+    assert len(parts) == 7
+    assert [one for one in parts if ("(too few documents)" in one) != few] == []
+    assert stated[0] == (
+        f"Accuracy of the model: 81.2% on {documents} documents (too few documents)."
+        if few
+        else f"Accuracy of the model: 81.2% ({documents} documents)."
+    )
+
+
 def test_shortcuts_that_were_not_learned_are_reported_and_not_measured() -> None:
     text = said(whole())
     first, pair = text.split("Two words in order Two made-up")
@@ -221,10 +240,10 @@ def test_the_deletion_finding_uses_the_values_that_exist() -> None:
     }  # fmt: skip
     assert plain(deletion_finding(protocol)) == (
         "Deleting the 2 words most relevant for the true class (M) lowers accuracy on 1 correctly classified "
-        "document from 100.0% to 25.0%."
+        "document from 100.0% to 25.0% (too few documents)."
     )
     still = deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
-    assert plain(still).endswith("(M) does not change accuracy on 1 correctly classified document (100.0%).")
+    assert plain(still).endswith("on 1 correctly classified document (100.0%) (too few documents).")
     assert deletion_finding(protocol | {"name": "another"}) == ()
     assert deletion_finding(protocol | {"curves": []}) == ()
     assert deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()

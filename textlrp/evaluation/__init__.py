@@ -15,6 +15,7 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
+    from textlrp.evaluation.aopc_scale import aopc_limits, normalized_aopc
     from textlrp.evaluation.complexity_rise import efficient_mprt
     from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
     from textlrp.evaluation.docvectors import document_vectors
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from textlrp.evaluation.label_errors import likely_label_errors
     from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
     from textlrp.evaluation.neighbor_accuracy import explanatory_power
-    from textlrp.evaluation.normalized_aopc import aopc_limits, normalized_aopc
     from textlrp.evaluation.planted_errors import planted_label_errors
     from textlrp.evaluation.planted_shortcuts import find_planted
     from textlrp.evaluation.planting import plant_shortcuts
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
-    from textlrp.evaluation.soft_erasure import soft_erasure
+    from textlrp.evaluation.soft_masks import soft_erasure
 
 __all__ = [
     "DELETION_PROTOCOLS",
@@ -75,7 +75,7 @@ __getattr__ = importer(
         "EvaluationPlan": "evaluation.running.plan",
         "MethodSpec": "evaluation.measured_corpus",
         "ScoredCorpus": "evaluation.measured_corpus",
-        "aopc_limits": "evaluation.normalized_aopc",
+        "aopc_limits": "evaluation.aopc_scale",
         "area_difference": "evaluation.deletion",
         "class_words": "class_words",
         "deletion_curve": "evaluation.deletion",
@@ -88,7 +88,7 @@ __getattr__ = importer(
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
         "likely_label_errors": "evaluation.label_errors",
-        "normalized_aopc": "evaluation.normalized_aopc",
+        "normalized_aopc": "evaluation.aopc_scale",
         "paired_interval": "evaluation.intervals",
         "plant_shortcuts": "evaluation.planting",
         "planted_label_errors": "evaluation.planted_errors",
@@ -97,7 +97,7 @@ __getattr__ = importer(
         "randomize_weights": "evaluation.randomizing",
         "recursive_roar": "evaluation.roar",
         "score_corpus": "evaluation.measured_corpus",
-        "soft_erasure": "evaluation.soft_erasure",
+        "soft_erasure": "evaluation.soft_masks",
         "stability": "evaluation.sanity",
         "still_correct": "evaluation.deletion",
         "word_relevances": "evaluation.measured_corpus",

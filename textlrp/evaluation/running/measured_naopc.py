@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.arrays import Array, FloatArray
-from textlrp.evaluation.intervals import corrected_results, kept_interval, paired_difference
-from textlrp.evaluation.normalized_aopc import (
+from textlrp.evaluation.aopc_scale import (
     AopcLimits,
     NormalizedAopc,
     aopc_limits,
@@ -22,6 +21,7 @@ from textlrp.evaluation.normalized_aopc import (
     normalized_areas,
     searched_documents,
 )
+from textlrp.evaluation.intervals import corrected_results, kept_interval, paired_difference
 from textlrp.evaluation.running.measured_deletion import LONG
 from textlrp.evaluation.running.plan import RANDOM, is_transformer
 from textlrp.evaluation.running.run_state import EvaluationRun, progress

@@ -16,7 +16,7 @@ from textlrp.evaluation.intervals import corrected_results, kept_interval, paire
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
-from textlrp.evaluation.soft_erasure import DRAWS, soft_erasure
+from textlrp.evaluation.soft_masks import DRAWS, soft_erasure
 
 SOFT_DOCUMENTS = 100
 """The largest number of documents: each draw takes a complete forward pass."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import OptionError
+from textlrp.evaluation.aopc_scale import BEAM_WIDTH
 from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
-from textlrp.evaluation.normalized_aopc import BEAM_WIDTH
 from textlrp.evaluation.running.measures import MEASURES, ON_REQUEST, RETRAINING
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.abilities import default_rule

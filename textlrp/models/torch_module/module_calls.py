@@ -75,7 +75,7 @@ class ModuleCalls:
             raise
         except FORWARD_ERRORS as problem:
             if not length:
-                raise unreadable(name) from problem
+                raise unreadable(batch.readings[n]) from problem
             if "nference tensor" in str(problem):  # torch's message if forward uses inference_mode()
                 raise ModelError(NO_GRADIENT) from problem
             raise ModelError(

@@ -13,7 +13,8 @@ from torch.nn.parameter import is_lazy
 
 from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
 from textlrp.models.finite import not_finite
-from textlrp.text.batches import Batch
+from textlrp.records import Status
+from textlrp.text.batches import Batch, Reading
 
 FORWARD_ERRORS = (
     ArithmeticError,
@@ -43,8 +44,19 @@ OFFSETS_HINT = (
 """The advice for a module that reads several texts as one row of ids (``nn.EmbeddingBag`` with offsets)."""
 
 
-def unreadable(name: str) -> DataError:
-    """Return the error for a text without any known word, if the module raises for an empty text."""
+def unreadable(reading: Reading) -> DataError:
+    """Return the error for a text of which the module reads no word, if the module raises for an empty text."""
+    name = reading.document_id
+    if not len(reading.tokens):
+        return DataError(
+            f"the tokenizer found no word in document {name!r}. Leave it out, or pass "
+            "errors='skip' to textlrp.explain."
+        )
+    if not (reading.status == Status.UNKNOWN).any():
+        return DataError(
+            f"all words of document {name!r} are skipped: they are headers, quotes or footers. Leave it out, or pass "
+            "errors='skip' to textlrp.explain."
+        )
     return DataError(
         f"text {name!r} has no word that is in the vocabulary, and the module cannot read an empty text. Leave the "
         "text out, or pass unknown= to textlrp.wrap: the id of unknown words."
@@ -57,10 +69,10 @@ _MODULE_ADVICE = "A weight of the module is not finite, or its forward divides b
 def check_finite_scores(scores: Tensor, batch: Batch) -> None:
     """Raise if a score (N, C) is NaN or infinite, which is frequent for an empty text."""
     for n in scores.isfinite().logical_not().any(dim=1).nonzero().flatten().tolist():
-        name = batch.readings[n].document_id
+        reading = batch.readings[n]
         if not batch.lengths[n]:
-            raise unreadable(name)
-        raise not_finite(scores[n].numpy(), range(scores.shape[1]), name, _MODULE_ADVICE)
+            raise unreadable(reading)
+        raise not_finite(scores[n].numpy(), range(scores.shape[1]), reading.document_id, _MODULE_ADVICE)
 
 
 def check_module(module: nn.Module) -> None:

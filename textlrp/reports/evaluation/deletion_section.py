@@ -28,6 +28,7 @@ from textlrp.reports.evaluation.tables import (
     no_verdict,
     sentence,
     share_text,
+    too_few,
     verdict_heads,
     verdicts_note,
 )
@@ -186,6 +187,7 @@ def deletion_finding(protocol: Results) -> Sentence:
         pattern, values = pattern + "(*{}*)", [*values, share_text(end)]
     else:
         pattern, values = pattern + "from {} to *{}*", [*values, share_text(start), share_text(end)]
+    pattern += too_few(protocol.get("documents"))
     chance = finite(curves["random"]["accuracy"][at]) if "random" in curves else None
     if chance is not None:
         pattern, values = f"{pattern}; {doing} {{}} random {word} results in {{}}", [*values, at, share_text(chance)]

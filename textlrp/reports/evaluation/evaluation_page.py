@@ -26,6 +26,7 @@ from textlrp.reports.evaluation.tables import (
     finite,
     sentence,
     share_text,
+    too_few,
 )
 from textlrp.reports.evaluation.vectors_section import vectors_finding
 from textlrp.reports.numbers import number
@@ -79,12 +80,14 @@ def findings(results: Results) -> list[Sentence]:
     """The main results, one sentence each."""
     found: list[Sentence] = []
     accuracy, n_documents = finite(results.get("accuracy")), results.get("documents")
+    few = too_few(n_documents)
+    over = f"on {{}}{few}" if few else "({})"
     micro, macro = finite(results.get("micro_f1")), finite(results.get("macro_f1"))
     if accuracy is not None and micro is not None and macro is not None:
-        pattern = "Micro F1 of the model: *{}*, macro F1: *{}*, subset accuracy: *{}* ({})."
+        pattern = "Micro F1 of the model: *{}*, macro F1: *{}*, subset accuracy: *{}* " + over + "."
         found.append(sentence(pattern, *map(share_text, (micro, macro, accuracy)), documents(n_documents)))
     elif accuracy is not None:
-        found.append(sentence("Accuracy of the model: *{}* ({}).", share_text(accuracy), documents(n_documents)))
+        found.append(sentence(f"Accuracy of the model: *{{}}* {over}.", share_text(accuracy), documents(n_documents)))
     protocols = (results.get("deletion") or {}).get("protocols") or ()
     zeroing = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]
     for n, protocol in enumerate(zeroing):
@@ -109,9 +112,10 @@ def _pointing_finding(pointing: Results) -> Sentence:
     if not hits:
         return ()
     method = next(iter(hits))
+    few = too_few(pointing["rows"][0].get("counted"))
     pattern = (
         "Pointing game on hybrid documents of {} sentences: the most relevant word (*{}*) is in a sentence of the "
-        "predicted class in *{}* of them"
+        f"predicted class in *{{}}* of them{few}"
     )
     values = [count(pointing.get("sentences")), method, share_text(hits[method])]
     if "random" in hits:
@@ -128,6 +132,7 @@ def _rationales_finding(levels: Sequence[Results]) -> Sentence:
     if precision is None:
         return ()
     pattern = "Agreement with human rationales by {} ({}): average precision *{}* for *{}*"
+    pattern += too_few(level.get("documents"))
     values = [level["by"], documents(level.get("documents")), number(precision, 3), method]
     others = [(name, precisions.get(name)) for name in ("tf × log ratio", "random")]
     for name, value in others:

@@ -17,6 +17,7 @@ from textlrp.reports.evaluation.tables import (
     head,
     interval_text,
     sentence,
+    too_few,
     verdicts_note,
 )
 
@@ -77,6 +78,7 @@ def naopc_finding(naopc: Results) -> Sentence:
     if method is None or finite(values[method]) is None:
         return ()
     pattern = "Normalized AOPC (1 is the best order of the words, 0 the worst): *{}* for *{}*"
+    pattern += too_few(naopc.get("documents"))
     found = [figure_cell(values[method], 3).text, method]
     if finite(values.get("random")) is not None:
         return sentence(pattern + ", {} for random orders.", *found, figure_cell(values["random"], 3).text)

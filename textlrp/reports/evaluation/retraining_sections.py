@@ -24,6 +24,7 @@ from textlrp.reports.evaluation.tables import (
     sentence,
     share_cell,
     share_text,
+    too_few,
     verdicts_note,
 )
 
@@ -79,7 +80,7 @@ def planted_finding(planted: Results) -> Sentence:
         precision = finite(rows[0].get("precision")) if rows else None
         if precision is not None:
             values += [share_text(precision), _KINDS[kind["kind"]].phrase]
-            parts.append("*{}* for {}")
+            parts.append("*{}* for {}" + too_few(kind.get("documents")))
     if not parts:
         return ()
     method = next(kind["rows"][0]["method"] for kind in planted["kinds"] if kind.get("rows"))
@@ -179,7 +180,8 @@ def roar_finding(roar: Results) -> Sentence:
         return ()
     pattern = (
         "Recursive ROAR: if the words that *{}* ranks highest are masked and models are trained again, the relative "
-        "area between the accuracy curves (RACU) is *{}*; random masking has 0%."
+        f"area between the accuracy curves (RACU) is *{{}}*{too_few(roar.get('held_out_documents'))}; random masking "
+        "has 0%."
     )
     return sentence(pattern, first["method"], share_text(racu))
 

@@ -229,6 +229,11 @@ def documents(value: float | None) -> str:
     return f"{count(value)} document{'' if value == 1 else 's'}"
 
 
+def too_few(value: float | None) -> str:
+    """What follows a mean over so few documents that there is no verdict; empty for enough documents."""
+    return " (too few documents)" if value is not None and value < MIN_DOCUMENTS else ""
+
+
 def duration(seconds: float | None) -> str:
     """A time with a suitable unit and about two significant digits: ``410 µs``, ``3.2 s``."""
     found = finite(seconds)
