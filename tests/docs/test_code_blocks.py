@@ -32,6 +32,7 @@ SLOW = {
     "docs/how-to/own-csv.md": 30,
     "docs/how-to/pages.md": 30,
     "docs/how-to/python.md": 10,
+    "docs/how-to/pytorch.md": 5,
     "docs/how-to/ray.md": 20,
     "docs/how-to/reproduce-the-paper.md": 10,
     "docs/how-to/service.md": 15,
