@@ -35,7 +35,7 @@ test-all: test $(MODELS)
 
 # the documentation site
 site: $(SITE)
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/site
+	$(BIN)/sphinx-build --quiet --jobs auto --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/site
 	@echo "the site is build/site/index.html"
 
 # wheel and source archive in dist/. Archives of one commit are identical byte for byte.

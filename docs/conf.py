@@ -65,7 +65,9 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"source_repository": "", "footer_icons": []}
+html_theme_options = {
+    "footer_icons": [{"name": "Repository", "url": site_sources.REPOSITORY, "html": "Repository", "class": ""}]
+}
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 copybutton_prompt_text = "$ "
 

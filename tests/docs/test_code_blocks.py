@@ -65,6 +65,7 @@ def name_of(page: Path) -> str:
 def marked(page: Path) -> object:
     marks = [pytest.mark.slow] * (name_of(page) in SLOW)
     marks += [pytest.mark.transformers] * (name_of(page) in TRANSFORMERS)
+    marks += [pytest.mark.filterwarnings("ignore")] * (page.name == "ray.md")  # Ray uses deprecated names of its own
     return pytest.param(page, id=name_of(page), marks=marks)
 
 
