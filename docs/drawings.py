@@ -28,6 +28,9 @@ WIDTH, RADIUS = 400, 19
 ROW = 106
 """Height of a node with its name, its relevance and what it absorbs, in pixels."""
 
+CHARACTER = 7.4
+"""The largest mean width of a character of a label, in pixels."""
+
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -249,13 +252,17 @@ def _network_drawing(
     rows = [[height * (k + 0.5) / len(each) - 6 for k in range(len(each))] for each in values]
     largest = max((abs(value) for row in edges for value, _, _ in row), default=1.0) or 1.0
     parts: list[str] = []
+    labels: list[str] = []
     pending = iter(edges)
     for n in range(len(layers)):
         for k, below in enumerate(rows[n + 1]):
             for j, (y, edge) in enumerate(zip(rows[n], next(pending), strict=True)):
                 ends = (columns[n] + RADIUS, y, columns[n + 1] - RADIUS, below)
                 where = _place(j, len(rows[n]), len(rows[n + 1]))
-                parts.append(_edge(ends, edge, largest, where, f"{names[n]}{j + 1}", f"{names[n + 1]}{k + 1}"))
+                line, label = _edge(ends, edge, largest, where, f"{names[n]}{j + 1}", f"{names[n + 1]}{k + 1}")
+                parts.append(line)
+                labels.append(label)
+    parts += labels  # after all lines, so that no line runs through a label
     for n, column in enumerate(values):
         for k, value in enumerate(column):
             name = names[n] + (str(k + 1) if len(column) > 1 else "").translate(SUBSCRIPTS)
@@ -271,16 +278,21 @@ def _place(j: int, inputs: int, outputs: int) -> float:
 
 def _edge(
     ends: tuple[float, float, float, float], edge: Edge, largest: float, where: float, start: str, end: str
-) -> str:
+) -> tuple[str, str]:
+    """Return the line and its label, which is empty if nothing flows."""
     x1, y1, x2, y2 = ends
     value, label, sign = edge
     width = 1 + 8 * abs(value) / largest if sign in ("supports", "opposes") else 1.5
     dashes = ' stroke-dasharray="7 4"' if value < 0 else ""
     line = f'<line class="{sign}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="{width:.2f}"'
     x, y = x1 + where * (x2 - x1), y1 + where * (y2 - y1) + 4
-    text = "" if sign == "soft" else _text(x, y, label, "ink" if sign == "plain" else sign)
-    names = f'data-from="{start}" data-to="{end}" data-value="{float(value)!r}"'
-    return f'<g class="edge" {names}>{line}{dashes}/>{text}</g>'
+    names = f'data-from="{start}" data-to="{end}"'
+    drawn = f'<g class="edge" {names} data-value="{float(value)!r}">{line}{dashes}/></g>'
+    if sign == "soft":
+        return drawn, ""
+    size = CHARACTER * len(label) + 9
+    paper = f'<rect class="paper" x="{x - size / 2:.1f}" y="{y - 12:.1f}" width="{size:.1f}" height="16" rx="3"/>'
+    return drawn, f'<g class="label" {names}>{paper}{_text(x, y, label, "ink" if sign == "plain" else sign)}</g>'
 
 
 def _node(x: float, y: float, name: str, value: float, notes: Sequence[Note], identifier: str) -> str:
@@ -331,7 +343,7 @@ def _style() -> str:
         f".lrp-drawing .winner{{stroke:{ink};stroke-width:2.5}}"
         ".lrp-drawing rect.supports{fill:var(--supports-fill)}.lrp-drawing rect.opposes{fill:var(--opposes-fill)}"
         f".lrp-drawing .curve{{fill:none;stroke:{ink};stroke-width:2}}"
-        ".lrp-drawing rect.soft{fill:none}"
+        f".lrp-drawing rect.soft{{fill:none}}.lrp-drawing rect.paper{{fill:{paper}}}"
         ".lrp-drawing rect.fill~text,.lrp-drawing rect+text{stroke:none}"
     )
 

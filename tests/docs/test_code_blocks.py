@@ -32,6 +32,7 @@ SLOW = {
     "docs/how-to/own-csv.md": 30,
     "docs/how-to/pages.md": 30,
     "docs/how-to/python.md": 10,
+    "docs/how-to/pytorch.md": 5,
     "docs/how-to/ray.md": 20,
     "docs/how-to/reproduce-the-paper.md": 10,
     "docs/how-to/service.md": 15,
@@ -81,6 +82,18 @@ def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         pytest.importorskip(package)
     ran = run_page(page, tmp_path)
     assert ran == Counter(block.language for block in blocks_of(page) if not block.hidden)
+
+
+DRAWN = [page for page in RUN if page.parent.name == "explanation" and any(each.drawing for each in blocks_of(page))]
+"""Explanation pages with cells whose text the site does not show."""
+
+
+@pytest.mark.parametrize("page", list(map(marked, DRAWN)))
+def test_the_blocks_that_a_reader_can_copy_run_without_the_drawing_cells(page: Path, tmp_path: Path) -> None:
+    for package in NEEDED.get(name_of(page), ()):
+        pytest.importorskip(package)
+    ran = run_page(page, tmp_path, drawings=False)
+    assert ran == Counter(block.language for block in blocks_of(page) if not block.hidden and not block.drawing)
 
 
 # ---- laws of the pages

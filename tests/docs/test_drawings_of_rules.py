@@ -52,13 +52,17 @@ def parts(drawing: object) -> ElementTree.Element:
 
 def edges(drawing: object) -> dict[tuple[str, str], tuple[float, str, bool, str]]:
     """(from, to) -> the exact value, the class, whether the line is dashed, and the label."""
-    found = {}
+    groups: dict[str, dict[tuple[str, str], ElementTree.Element]] = {"edge": {}, "label": {}}
     for group in parts(drawing).iter(f"{SVG}g"):
-        if group.get("class") == "edge":
-            line, text = group.find(f"{SVG}line"), group.findtext(f"{SVG}text", "")
-            key = group.attrib["data-from"], group.attrib["data-to"]
-            dashed = line.get("stroke-dasharray") is not None
-            found[key] = float(group.attrib["data-value"]), line.attrib["class"], dashed, text
+        if group.get("class") in groups:
+            groups[group.attrib["class"]][group.attrib["data-from"], group.attrib["data-to"]] = group
+    found = {}
+    for key, group in groups["edge"].items():
+        line = group.find(f"{SVG}line")
+        dashed = line.get("stroke-dasharray") is not None
+        label = groups["label"].get(key)
+        text = "" if label is None else label.findtext(f"{SVG}text", "")
+        found[key] = float(group.attrib["data-value"]), line.attrib["class"], dashed, text
     return found
 
 
@@ -110,6 +114,18 @@ def test_the_numbers_of_a_node_sum_to_its_relevance(drawings: ModuleType) -> Non
             relevance, *absorbed = map(number, notes(drawing, node))
             flowing = sum(number(text) for key, (*_, text) in edges(drawing).items() if key[1] == node and text)
             assert flowing + sum(absorbed) == pytest.approx(relevance, abs=0.03), (rule, node)
+
+
+def test_no_line_runs_through_a_label(drawings: ModuleType, net: Trace) -> None:
+    for drawing in (drawings.draw_values(net, title="values"), drawings.draw_rule(net, Zero(), title="rule")):
+        groups = [each for each in parts(drawing).iter(f"{SVG}g") if each.get("class") in ("edge", "label")]
+        classes = [each.attrib["class"] for each in groups]
+        assert classes == sorted(classes)  # all labels are drawn after all lines
+        for label in (each for each in groups if each.get("class") == "label"):
+            paper, text = label  # the paper is under the text
+            assert paper.get("class") == "paper"
+            assert float(paper.attrib["width"]) > 7 * len(text.text or "")
+            assert abs(float(paper.attrib["x"]) + float(paper.attrib["width"]) / 2 - float(text.attrib["x"])) < 0.2
 
 
 def test_the_forward_picture_has_the_values_and_weights(drawings: ModuleType, net: Trace) -> None:

@@ -79,6 +79,8 @@ class Block:
     """Why the block does not run."""
     cell: bool = False
     """Whether the build of the site runs the block."""
+    drawing: bool = False
+    """Whether the site shows the output of the block and not its text: it only draws."""
 
     @property
     def place(self) -> str:
@@ -111,17 +113,19 @@ def _block(document: Document, page: Path, region: Region, hidden: bool, follows
     source = region.lexemes["source"]
     line = document.text.count("\n", 0, region.start) + 1
     language = region.lexemes["language"].strip().removeprefix("{code-cell}").strip()
-    cell = region.lexemes["language"].startswith("{code-cell}")
+    cell, drawing = region.lexemes["language"].startswith("{code-cell}"), False
     if cell:
         language = language or "python"
         options = re.match(r"(?::[^\n]*\n)*", source)
+        drawing = bool(options) and "remove-input" in options[0]
         source = "\n" * source[: options.end()].count("\n") + source[options.end() :] if options else source
-    return Block(language, str(source), page, line, hidden, follows, cell=cell)
+    return Block(language, str(source), page, line, hidden, follows, cell=cell, drawing=drawing)
 
 
-def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
+def run_page(page: Path, folder: Path, *, timed: bool = False, drawings: bool = True) -> Counter[str]:
     """Run the blocks of a page in an empty folder and return how many visible ones ran, by language.
 
+    With ``drawings`` false, only the blocks that a reader can copy run.
     Raises :class:`BlockError` at the first block that fails.
     """
     count: Counter[str] = Counter()
@@ -130,6 +134,8 @@ def run_page(page: Path, folder: Path, *, timed: bool = False) -> Counter[str]:
     with _at_home_in(folder):
         for block in blocks_of(page):
             start = seconds()
+            if block.drawing and not drawings:
+                continue
             if block.skipped:
                 printed = ()
             elif block.language in EXECUTED:
