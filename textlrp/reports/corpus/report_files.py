@@ -67,7 +67,8 @@ def write_report(
     single = isinstance(explanations, Explanation) and texts
     if not (single or is_page(path) or force) and Path(path).is_file():
         raise DataError(
-            f"path must be a folder, or end in .html for one page; got {str(path)!r}: it is a file. Choose another name."
+            f"path must be a folder, or end in .html for one page; got {str(path)!r}: it is a file. Choose "
+            "another name."
         )
     if isinstance(explanations, Explanation) and not texts:
         explanations = [explanations]
