@@ -279,6 +279,14 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
             "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
         ),
         (
+            ("evaluate", "pipe.joblib", "some.jsonl", "-o", "out", "--trust-pickle"),
+            "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.joblib.",
+        ),
+        (
+            ("filters", "pipe.pkl", "some.jsonl", "--trust-pickle"),
+            "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.pkl.",
+        ),
+        (
             ("filters", "pipe.skops", "some.jsonl"),
             "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
         ),

@@ -264,6 +264,9 @@ def test_columns_of_other_names(run: Run) -> None:
     refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label")
     for option in ("--text", "--column"):
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
+    for command, output in (("evaluate", "out"), ("shortcuts", "out.html")):
+        outcome = run(command, "m", "t.csv", "--column", "review", "-o", output)
+        refused(outcome, "t.csv has no labels", "--label")
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
     assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 labeled texts\)\n", outcome.err)

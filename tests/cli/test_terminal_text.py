@@ -18,6 +18,7 @@ from test_terminal import obeyed
 
 from textlrp.cli.terminal_text import harmless, legend, mark_styles, print_text
 from textlrp.explanation import Explanation
+from textlrp.records import Status
 
 SYSTEMS = ("truecolor", "256", "standard")
 
@@ -70,6 +71,16 @@ def test_without_color_words_are_marked_by_signs() -> None:
     explanation = replace(explanation, relevance=np.array([[10, 4, 0.5, -1, -9, 0]], np.float32))
     expected = "[+++one] [++two] [+three] [-four] [---five] [?odd]\n"
     assert written(explanation, a_console()) == expected
+
+
+def test_signs_mark_the_words_of_a_model_of_characters() -> None:
+    text, values = "Red ink!", [1.0, 2.0, 3.0, 0.0, -1.0, -1.0, 0.5, 0.0]
+    assert written(by_character(text, values), a_console()) == "[+++Red] [-ink]!\n"
+    unread = by_character(text, values)
+    unread.status[1] = Status.UNKNOWN
+    assert "[?e]" in written(unread, a_console())
+    colored = written(by_character(text, values), a_console("truecolor"))
+    assert colored.count("\x1b[0m") == 6, "colors differ within a word"
 
 
 def test_with_no_color_a_terminal_shows_signs(monkeypatch: pytest.MonkeyPatch) -> None:

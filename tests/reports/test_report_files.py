@@ -37,6 +37,26 @@ def some(count: int, *, true_label: bool = True) -> list[Explanation]:
     ]
 
 
+@pytest.mark.parametrize("labeled", [True, False])
+def test_the_rows_are_in_the_order_that_the_page_names(labeled: bool) -> None:
+    whys = some(9, true_label=labeled)
+    page = list_page(whys)
+    (first,) = re.findall(r'<select id="find-order"><option value="">([^<]*)<', page)
+    rows = [int(n) for n in re.findall(r'<li[^>]* data-n="(\d+)"', page)]
+    assert len({why.predicted for why in whys}) > 1
+    assert first == ("by true label" if labeled else "input order")
+    assert (rows == list(range(9))) == (not labeled)
+    assert sorted(rows, key=lambda n: n % 3 if labeled else n) == rows
+
+
+def test_a_report_without_texts_offers_no_document_to_open() -> None:
+    sections = ReportSections(lambda: np.random.default_rng(0).normal(size=(40, 2)), "as drawn")
+    page, bare = (list_page(some(40), sections=sections, texts=texts) for texts in (True, False))
+    assert "Select a point to open its document." in page
+    assert "open its document" not in bare
+    assert "the id of the document" in bare
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([None, *LABELS, "a label the model does not have"]))))
 def test_the_matrix_counts_every_labeled_document_once(drawn: list[tuple[int, str | None]]) -> None:
@@ -136,6 +156,8 @@ def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
         report_folder(some(1), folder)
     with pytest.raises(DataError, match="it is a file"):
         report_folder(some(1), folder / "mine.txt")
+    with pytest.raises(DataError, match=r"must be a folder, or end in \.html for one page; got .*: it is a file"):
+        write_report(some(1), folder / "mine.txt")
     with pytest.raises(DataError, match="does not exist"):
         report_folder(some(1), tmp_path / "no" / "report")
     assert [path.name for path in tmp_path.iterdir()] == ["report"]

@@ -25,6 +25,7 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     NoHeaderOption,
     NoTextsOption,
+    RefusedPickleOption,
     SeedOption,
     SheetOption,
     SkipBadOption,
@@ -153,6 +154,7 @@ def cli_evaluate(
     seed: SeedOption = 0,
     no_texts: NoTextsOption = False,
     force: ForceOption = False,
+    trust_pickle: RefusedPickleOption = False,
 ) -> None:
     """Measure how good the explanations of a model are, and write a page with the results.
 

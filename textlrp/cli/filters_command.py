@@ -22,6 +22,7 @@ from textlrp.cli.shared_options import (
     LimitOption,
     MaxRowLengthOption,
     NoHeaderOption,
+    RefusedPickleOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
@@ -52,6 +53,7 @@ def cli_filters(
     sheet: SheetOption = None,
     split: SplitOption = None,
     skip_bad: SkipBadOption = False,
+    trust_pickle: RefusedPickleOption = False,
 ) -> None:
     """Show what each CNN filter detects: the n-grams that activate it most, and its class.
 

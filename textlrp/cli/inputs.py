@@ -138,6 +138,8 @@ def open_texts(
     listed = rejected_path(source, output, force=force) if files.skip_bad else None
     opened = open_corpus(source, "test", files)
     finish = None if listed is None else partial(list_rejected_rows, opened, listed, force=force)
+    if files.needs_label:
+        _check_labels(opened)
     if limit is None:
         return InputTexts(_checked(opened, files.label_separator), opened.__len__, list_rejected=finish)
     total = len(opened)
@@ -146,6 +148,12 @@ def open_texts(
     if texts.limit_note:
         print_line(f"using {texts.limit_note}")
     return texts
+
+
+def _check_labels(corpus: Corpus) -> None:
+    """Raise :class:`DataError` if no document has a label. It reads the documents before the first that has one."""
+    if all(document.label is None for document in corpus):
+        raise DataError(f"{corpus.name} has no labels. Pass the name of their column as label=.")
 
 
 def _checked(documents: Iterable[Document], separator: str | None) -> Iterable[Document]:

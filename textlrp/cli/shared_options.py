@@ -41,6 +41,8 @@ TrustPickleOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
+RefusedPickleOption = Annotated[bool, typer.Option("--trust-pickle", metavar="", hidden=True)]
+"""For commands that take no pipeline: they accept the option so that they can say so."""
 SeedOption = Annotated[
     int,
     typer.Option(

@@ -7,18 +7,19 @@ sequences, so every string goes through :func:`harmless` before it is printed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from unicodedata import category
 
+import numpy as np
 from rich.console import Console
 from rich.containers import Lines
 from rich.style import Style
 from rich.text import Text
 
 from textlrp.explanation import Explanation
-from textlrp.records import Status, target_names
+from textlrp.records import Status, Tokens, target_names
 from textlrp.reports.lines import grapheme_runs, lines_of, strength
 from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
@@ -183,6 +184,8 @@ def print_text(
 
 def _wrapped(explanation: Explanation, row: int, console: Console, styles: MarkStyles) -> Iterator[Text]:
     """The lines of the marked text, wrapped to the width, without blank lines at its beginning and end."""
+    if styles.signs:
+        explanation = _word_by_word(explanation)
     shown = [_shortened(run) for run in grapheme_runs(explanation, row)]
     blank: list[Text] | None = None  # blank lines are kept back until a line with text follows; None before the first
     for line in lines_of(shown):
@@ -196,6 +199,30 @@ def _wrapped(explanation: Explanation, row: int, console: Console, styles: MarkS
         yield from blank or ()
         blank = []
         yield from marked.wrap(console, console.width)
+
+
+def _word_by_word(explanation: Explanation) -> Explanation:
+    """Join the characters of each word that a model of characters reads, and sum their relevance.
+
+    Colors can be different within a word, but a sign at each letter would make it illegible.
+    """
+    tokens, seen = explanation.tokens, explanation.seen
+    _, word_of = tokens.words()
+    joined = (word_of[1:] == word_of[:-1]) & (tokens.spans[1:, 0] == tokens.spans[:-1, 1]) & seen[1:] & seen[:-1]
+    if not joined.any():
+        return explanation
+    first = np.flatnonzero(np.append(True, ~joined))
+    last = np.append(first[1:], len(tokens)) - 1
+    spans = np.stack([tokens.spans[first, 0], tokens.spans[last, 1]], axis=1)
+    forms = tuple(tokens.text[start:end] for start, end in spans.tolist())
+    return replace(
+        explanation,
+        tokens=Tokens(tokens.text, spans, forms),
+        relevance=np.add.reduceat(explanation.relevance, first, axis=1),
+        status=explanation.status[first],
+        counts=explanation.counts[first],
+        pieces=None,
+    )
 
 
 def _shortened(run: TextRun) -> TextRun:

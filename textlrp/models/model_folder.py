@@ -78,7 +78,8 @@ def check_trained(path: str | Path, *kinds: str, purpose: str = "") -> None:
     if is_pipeline_file(Path(path)):
         raise ModelError(
             f"the model must be one that textlrp trained; got the scikit-learn pipeline {path}. Use the pipeline "
-            "with predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+            "with predict, explain, report, words, shortcuts, similar or serve, or train a model: textlrp train "
+            "CORPUS --model svm -o MODEL."
         )
     kind = read_config(model_folder(path))["kind"]
     if kinds and kind not in kinds:

@@ -13,6 +13,8 @@ REMAINDER = "not accounted for by this method"
 TERMS: dict[str, str] = {
     "score": "The number that the model computes for a class; the highest wins. Where a page names a "
     "softmax, it turns scores into probabilities.",
+    "probability": "Computed from the scores of all classes, by a softmax or a calibration. Relevance sums to the "
+    "score, not to the probability.",
     "relevance": "The part of the score that is assigned to a word. With LRP, relevance and absorbed parts sum to "
     "the score.",
     "predicted class": "The class that the model predicts: the one with the highest score, unless a note names "
@@ -26,7 +28,8 @@ TERMS: dict[str, str] = {
     "supports, opposes": "A word with positive relevance supports the explained class; a word with negative "
     "relevance opposes it.",
     "full color": "The color of the largest |relevance| of the document. All other words are paler in proportion.",
-    "contrast": "Why class A and not class B: the relevance of each word for the score difference A − B.",
+    "contrast": "Why class A and not class B: the relevance of each word for the score difference A − B "
+    "(--target A --versus B).",
     "score breakdown": "The sum that gives the score: relevance of words, plus what the bias and other causes "
     "absorb. Shown numbers are rounded.",
     "absorbed": "The part of the score that belongs to no word: relevance of a bias, of a rule’s stabilizer or of "
@@ -124,8 +127,8 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
     "other methods": (REMAINDER,),
     "transformer": ("piece", "special token", "position embedding, token-type embedding", "softmax of attention"),
     "list": (
-        *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",
-        "most confident", "words of each class", "document map", "deletion curve",
+        *_EVERY_PAGE, "probability", "full color", "unknown word", "contrast", "accuracy", "confusion matrix",
+        "recall", "most confident", "words of each class", "document map", "deletion curve",
     ),
     "shortcuts": (
         *_EVERY_PAGE, "full color", "unknown word", "accuracy", "group", "leading words", "share of relevance",

@@ -8,8 +8,8 @@ and L the number of tokens stored in the row:
 | ``row`` | | position of the document in the input, from 0 |
 | ``document_id`` | | id of the document |
 | ``true_label`` | | the true label as text; null if there is none |
-| ``predicted`` | | predicted class: the one with the highest score |
-| ``scores`` | (C,) | scores before the softmax, float32 |
+| ``predicted`` | | predicted class: usually the one with the highest score |
+| ``scores`` | (C,) | scores, such as those before a softmax, float32 |
 | ``targets`` | (K,) | the explained classes, as positions in the list of class labels |
 | ``versus`` | (K,) | for a contrast, the class that the target is compared with; otherwise -1 |
 | ``words`` | (L,) | the tokens as the model looks them up (normalized, usually in lower case) |

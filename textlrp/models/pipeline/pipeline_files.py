@@ -67,8 +67,9 @@ def load_pipeline(path: Path, *, trust_pickle: bool = False) -> PipelineModel | 
     else:
         raise ModelError(
             f"{path} must be in the skops format; got a pickle, and loading a pickle can run any code. Store the "
-            f'pipeline with skops.io.dump(pipeline, "{path.stem}.skops") and pass that file. Only if you trust the '
-            "source of the pickle, pass --trust-pickle (in Python, trust_pickle=True)."
+            f"pipeline with skops.io.dump(pipeline, \"{path.stem}.skops\") (pip install 'textlrp[skops]') and pass "
+            "that file. Only if you trust the source of the pickle, pass --trust-pickle (in Python, "
+            "trust_pickle=True)."
         )
     if isinstance(found, TextClassifier):  # a textlrp classifier in a pickle
         return found

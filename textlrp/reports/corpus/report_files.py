@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.corpus.report_folder import report_folder
 from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, document_part, index_page
@@ -63,6 +64,12 @@ def write_report(
     :class:`DataError` if ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an
     unknown palette.
     """
+    single = isinstance(explanations, Explanation) and texts
+    if not (single or is_page(path) or force) and Path(path).is_file():
+        raise DataError(
+            f"path must be a folder, or end in .html for one page; got {str(path)!r}: it is a file. Choose "
+            "another name."
+        )
     if isinstance(explanations, Explanation) and not texts:
         explanations = [explanations]
     if isinstance(explanations, Explanation):

@@ -57,7 +57,7 @@ def index_page(
     summary: Summary, title: str, palette: str, sections: ReportSections, parts: list[Markup] | None
 ) -> str:
     """Render the index page. ``parts`` are the rendered documents of a list; None for a folder of pages."""
-    rows = sorted(summary.rows, key=lambda row: row.sort_key)
+    rows = sorted(summary.rows, key=lambda row: row.sort_key) if summary.labeled else summary.rows
     first_of: dict[str, int] = {}
     for row in rows:
         if row.true_label >= 0:

@@ -84,7 +84,8 @@
       limit = Math.max(STEP, [...list.children].indexOf(row) + 1);
       show();
     }
-    row.querySelector("details").open = true;
+    const folded = row.querySelector("details");  // a report without texts has none
+    if (folded) folded.open = true;
     target.scrollIntoView();
   };
   text.addEventListener("focus", load);
