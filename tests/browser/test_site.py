@@ -24,13 +24,9 @@ pytestmark = [
 ]
 
 LOOKED_AT = (
-    "index",
-    "tutorials/1_first_explanation",
-    "how-to/index",
-    "how-to/scikit-learn",
-    "reference/measures",
-    "search",
-)
+    "index", "tutorials/1_first_explanation", "how-to/index", "how-to/scikit-learn", "explanation/lrp",
+    "reference/api/textlrp", "reference/measures", "gallery", "search",
+)  # fmt: skip
 """Pages of every kind, which a browser opens."""
 
 

@@ -150,7 +150,8 @@ def test_the_page_of_commands_has_each_command_with_all_its_options(generated: o
         described = " ".join(row[0] for row in rows(text))
         for parameter in command.params:
             expected = parameter.metavar if parameter.param_type_name == "argument" else max(parameter.opts, key=len)
-            assert expected.strip("[]") in described, f"{name} {expected}"
+            hidden = getattr(parameter, "hidden", False)
+            assert (expected.strip("[]") in described) != hidden, f"{name} {expected}"
 
 
 def test_the_page_of_models_has_a_card_for_each_bundled_model(generated: object) -> None:

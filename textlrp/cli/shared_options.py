@@ -42,7 +42,7 @@ TrustPickleOption = Annotated[
     ),
 ]
 RefusedPickleOption = Annotated[bool, typer.Option("--trust-pickle", metavar="", hidden=True)]
-"""For commands that take no pipeline: they accept the option so that they can say so."""
+"""For commands that take no pipeline: they accept the option and refuse the file with its reason."""
 SeedOption = Annotated[
     int,
     typer.Option(
