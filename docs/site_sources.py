@@ -27,6 +27,8 @@ DOWNLOADS = (ROOT / "requirements-render.txt",)
 """Files of the repository that the site has for download, so links to them stay as they are."""
 LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 """The target of a Markdown link to a file, without its anchor."""
+LONG_SIGNATURE = re.compile(r"(?<=\(</span>)\s*<dl>\s*(.*?)</dl>", re.DOTALL)
+"""The parameters of a signature of several lines, which Sphinx writes as a list of definitions without terms."""
 
 
 def copy_notebooks() -> None:
@@ -81,17 +83,23 @@ def copy_pages() -> None:
         page.write_text(site_text(original.read_text("utf-8"), original, page), encoding="utf-8")
 
 
+def lines_of(items: str) -> str:
+    """Return the parameters of a long signature as lines."""
+    return items.replace("<dd>", '<span class="parameter">').replace("</dd>", "</span>")
+
+
 def make_accessible(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Let the keyboard scroll wide code and tables, and leave no header cell empty (event ``html-page-context``)."""
     body = context.get("body", "")
     for old, new in (
         ("<pre>", '<pre tabindex="0">'),
+        ("<pre ", '<pre tabindex="0" '),
         ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
         ("<th></th>", "<td></td>"),
         ('<th class="head"></th>', "<td></td>"),
     ):
         body = body.replace(old, new)
-    context["body"] = body
+    context["body"] = LONG_SIGNATURE.sub(lambda match: f'<span class="parameters">{lines_of(match[1])}</span>', body)
 
 
 def keep_kernels_in(folder: Path) -> None:

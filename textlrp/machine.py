@@ -15,6 +15,7 @@ import threading
 import tokenize
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -154,13 +155,14 @@ def _compares_with_main(node: ast.AST) -> bool:
 
 
 def progress_bar(*, transient: bool = False) -> Progress:
-    """Return a progress bar on standard error. It shows nothing unless that is a terminal or a notebook.
+    """Return a progress bar on standard error.
 
+    It shows nothing unless that is a terminal, or a notebook with ipywidgets, without which rich prints a warning.
     Each task needs a ``note``, the text after the bar. ``transient``: erase the bar when it is finished.
     """
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"), console=console, transient=transient,
-        disable=not (console.is_terminal or console.is_jupyter),
+        disable=not (console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)),
     )  # fmt: skip
