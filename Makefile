@@ -35,6 +35,7 @@ test-all: test $(MODELS)
 
 # the documentation site
 site: $(SITE)
+	rm -rf build/site
 	$(BIN)/sphinx-build --quiet --jobs auto --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/site
 	@echo "the site is build/site/index.html"
 
