@@ -312,6 +312,11 @@ def test_pages_without_torch_are_the_same(
     with capsys.disabled():
         print(f"\nimported: {' '.join(sorted(imported))}")
         print(f"environment: {TRY.megabytes(tmp_path / 'render'):,.0f} MB")
+    render = [programs / "textlrp", "render", stored / "whys.parquet", "-o", tmp_path / "rendered.html"]
+    subprocess.run(render, check=True, capture_output=True)
+    explanations = textlrp.store.read(stored / "whys.parquet")
+    page = textlrp.write_report(explanations, tmp_path / "page.html", title="whys.parquet")
+    assert (tmp_path / "rendered.html").read_bytes() == page.read_bytes()
     help_page = subprocess.run([programs / "textlrp", "--help"], capture_output=True, text=True)
     assert "explain" in help_page.stdout
     explain = [programs / "textlrp", "explain", "20newsgroups-boe", "--text", "A shuttle."]

@@ -1,7 +1,7 @@
 """Leave the texts of documents out of results that are passed on to others (``--no-texts``).
 
-Words of classes stay, but no more than :data:`WORDS_IN_A_ROW` words of a text in a row. Open this module to change
-what counts as a word.
+Words of classes stay if several documents contain them, but no more than :data:`WORDS_IN_A_ROW` words of a text in a
+row. Open this module to change what counts as a word.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ Chinese, Japanese, Thai and other languages are written without spaces, so a sen
 Chinese have about six letters.
 """
 
+LEAST_DOCUMENTS = 2
+"""The smallest number of documents that contain a word or phrase. One of a single document may be a name."""
+
 _LETTERS_OR_DIGITS = re.compile(r"[^\W_]+")
 _WITHOUT_SPACES = re.compile(
     "[\u0e01-\u0e33\u0e40-\u0e46\u0e81-\u0eb3\u0ec0-\u0edf\u0f40-\u0f6c\u1000-\u102a\u1780-\u17b3\u1950-\u19ab\u1a00-\u1a54"
@@ -34,8 +37,13 @@ _WITHOUT_SPACES = re.compile(
 """Letters of Thai, Lao, Tibetan, Burmese, Khmer, Tai Le, Tai Lue, Lanna, Chinese, Japanese and Cham; no marks."""
 
 
+def may_stay(form: str, documents: int) -> bool:
+    """Whether a word or phrase that this number of documents contain may stay."""
+    return documents >= LEAST_DOCUMENTS and is_short(form)
+
+
 def is_short(form: str) -> bool:
-    """Whether a word or phrase may stay: at most three words, which are runs of letters and digits, and not long.
+    """Whether a word or phrase is short: at most three words, which are runs of letters and digits, and not long.
 
     Marks on letters, such as vowels of Hindi, belong to their word.
     """
@@ -48,26 +56,27 @@ def is_short(form: str) -> bool:
 
 
 def text_free_words(found: Iterable[ClassWords]) -> list[ClassWords]:
-    """Return the words of classes without quotes, and without words and phrases that are not short."""
-    return [each._replace(words=_short_enough(each.words), phrases=_short_enough(each.phrases)) for each in found]
+    """Return the words of classes without quotes, and without words and phrases that must not stay."""
+    return [each._replace(words=_without_texts(each.words), phrases=_without_texts(each.phrases)) for each in found]
 
 
-def _short_enough(words: Iterable[ClassWord]) -> tuple[ClassWord, ...]:
-    return tuple(word._replace(quotes=()) for word in words if is_short(word.word))
+def _without_texts(words: Iterable[ClassWord]) -> tuple[ClassWord, ...]:
+    return tuple(word._replace(quotes=()) for word in words if may_stay(word.word, word.documents))
 
 
 def text_free_groups(found: Shortcuts) -> Shortcuts:
-    """Return the groups of documents without leading words that are not short."""
+    """Return the groups of documents without leading words that must not stay."""
     groups = tuple(
-        replace(group, words=tuple(word for word in group.words if is_short(word.word))) for group in found.groups
+        replace(group, words=tuple(word for word in group.words if may_stay(word.word, word.documents)))
+        for group in found.groups
     )
     return replace(found, groups=groups)
 
 
 def text_free_earlier(earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stored groups of an earlier model without leading words that are not short."""
+    """Return the stored groups of an earlier model without leading words that must not stay."""
     groups = [
-        {**group, "words": [word for word in group["words"] if is_short(str(word["word"]))]}
+        {**group, "words": [word for word in group["words"] if may_stay(str(word["word"]), word["documents"])]}
         for group in earlier["groups"]
     ]
     return {**earlier, "groups": groups}

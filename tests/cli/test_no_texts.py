@@ -16,7 +16,9 @@ from test_cli import Run, refused, run  # noqa: F401  fixtures
 import textlrp
 from textlrp.class_words import class_words
 from textlrp.records import TEXTS_LEFT_OUT
-from textlrp.text_free import is_short
+from textlrp.reports.comparison.agreement import aligned
+from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all
+from textlrp.text_free import is_short, text_free_words
 
 SYLLABLES = ("ba", "ke", "di", "so", "mu", "ra", "ni", "to", "vu", "le")
 LONG = ("zab.zeb.zib.zob.zub", "語句文章言葉単語表現内容見出本文")
@@ -194,6 +196,27 @@ def test_an_explanation_in_the_terminal_or_a_file_is_refused(corpus: Path, tmp_p
         outcome = run("explain", corpus / "svm", corpus / "texts.csv", *more, "--no-texts")
         assert outcome.code == 2
         assert "--no-texts must be left out with one rule and method" in outcome.err
+
+
+def test_words_of_a_single_document_are_left_out(corpus: Path, tmp_path: Path) -> None:
+    model = textlrp.load(corpus / "svm")
+    with open(corpus / "texts.csv", encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)][:8]
+    documents = [textlrp.Document(f"d{n}", text) for n, text in enumerate(texts)]
+    found = class_words(textlrp.explain(model, documents))
+    kept = text_free_words(found)
+    assert any(word.documents == 1 for each in found for word in each.words)
+    assert [[word.word for word in each.words] for each in kept] == [
+        [word.word for word in each.words if word.documents > 1 and is_short(word.word)] for each in found
+    ]
+    pairs = [(why, why) for why in textlrp.explain(model, documents)]
+    tallies: dict[str, Tally] = {}
+    for pair in pairs:
+        count_words(tallies, aligned(*pair))
+    tallies = {word: tally._replace(second=tally.first - 1) for word, tally in tallies.items()}
+    shown = [row for rows in words_of_all(tallies, ("a", "b"), texts=False) for row in rows]
+    assert shown
+    assert all(row.documents > 1 for row in shown)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,19 @@ def test_a_part_larger_than_all_words_has_a_remark(cause: str, surface: str) -> 
         for value in (-4.5, -3.5)
     )
     assert f"{LARGER}−4.50 absorbed by {CAUSES[cause]}; the |relevance| of words sums to 4.00." in large
+    assert "A contrast with another class leaves out what both classes have in common." in large
     assert "larger than" not in small
+
+
+def test_a_contrast_and_the_error_of_a_method_have_no_hint_to_contrasts() -> None:
+    why = explained({"bias": -4.5})
+    contrast = replace(why, targets=((1, 0),))
+    labels = replace(why, thresholds=np.zeros(2, np.float32))
+    error = explained({"unsummed": -4.5}, method="lime")
+    for each in (contrast, labels, error):
+        (breakdown,) = score_breakdowns(each)
+        assert LARGER in " ".join(breakdown.remarks)
+        assert "contrast" not in " ".join(breakdown.remarks)
 
 
 @every("surface", SURFACES)

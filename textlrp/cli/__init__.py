@@ -1,5 +1,5 @@
-"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate |
-shortcuts | similar | serve``.
+"""The command line: ``textlrp demo | train | predict | explain | report | render | rules | filters | words |
+evaluate | shortcuts | similar | card | serve``.
 
 :func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
 module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
@@ -29,6 +29,7 @@ from textlrp.cli.explain_command import cli_explain
 from textlrp.cli.filters_command import cli_filters
 from textlrp.cli.predict_command import cli_predict
 from textlrp.cli.program import app
+from textlrp.cli.render_command import cli_render
 from textlrp.cli.report_command import cli_report
 from textlrp.cli.rules_command import cli_rules
 from textlrp.cli.serve_command import cli_serve
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "predict": cli_predict,
     "explain": cli_explain,
     "report": cli_report,
+    "render": cli_render,
     "rules": cli_rules,
     "filters": cli_filters,
     "words": cli_words,

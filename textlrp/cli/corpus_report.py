@@ -19,17 +19,13 @@ from textlrp.errors import DataError
 from textlrp.explainers.named import explain_corpus
 from textlrp.explanation import Explanation
 from textlrp.files.input_paths import check_regular
-from textlrp.files.kinds import PAGES
-from textlrp.files.written_file import check_output
-from textlrp.files.written_folder import check_folder
 from textlrp.lrp.starts import Start
 from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document
-from textlrp.reports.corpus.report_files import is_page, write_report
-from textlrp.reports.corpus.report_folder import REPORT
+from textlrp.reports.corpus.report_files import check_report, write_report
 from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import with_targets
 from textlrp.text.named_corpora import Log, silent
@@ -84,23 +80,6 @@ def report_corpus(
     if not known.known and not known.unknown:
         log("no document has a label, so there is no accuracy. Pass --label if a column has the labels.")
     return written
-
-
-def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> bool:
-    """Check that a report can be written at ``path``; return True for one page, False for a folder of pages.
-
-    Raises :class:`DataError` for any other suffix, if the parent folder does not exist, and for a folder with files
-    that textlrp did not write.
-    """
-    if is_page(path):
-        check_output(path, PAGES, inputs=inputs, force=force)
-        return True
-    if Path(path).suffix:
-        raise DataError(
-            f"cannot tell the format of {str(path)!r}; end the name in .html for one page, or name a folder."
-        )
-    check_folder(path, REPORT, inputs=inputs, force=force)
-    return False
 
 
 def _results(folder: str | Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from textlrp.cli.inputs import (
 )
 from textlrp.cli.shared_options import (
     OUTPUT,
+    PAGE_TEXTS,
     READING,
     ColumnNamesOption,
     ColumnOption,
@@ -39,6 +40,8 @@ from textlrp.cli.shared_options import (
     ModelArgument,
     NoHeaderOption,
     NoTextsOption,
+    PaletteOption,
+    ReportOption,
     SheetOption,
     SkipBadOption,
     SplitOption,
@@ -46,13 +49,9 @@ from textlrp.cli.shared_options import (
 )
 from textlrp.cli.side_by_side import comparison
 from textlrp.machine import cores
-from textlrp.reports.palette import palette_names
 
 COMPARISON = "Comparison"
 """The panel of ``--help`` with the options of a comparison."""
-
-PAGE_TEXTS = 100
-"""Maximum number of texts on a page, unless ``--limit`` is given."""
 
 
 def cli_report(
@@ -64,28 +63,12 @@ def cli_report(
             help="A file, a folder, '-' for standard input, 20newsgroups or sample; see INPUT of textlrp explain.",
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PAGE|FOLDER",
-            help="An .html page, for up to some hundred texts, or a folder with one page per text, for any number.",
-            rich_help_panel=OUTPUT,
-        ),
-    ],
+    output: ReportOption,
     target: TargetOption = None,
     rule: RuleOption = None,
     start: StartOption = None,
     method: MethodOption = "lrp",
-    palette: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=f"Colors of the marked words: {' or '.join(palette_names())}.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "red-blue",
+    palette: PaletteOption = "red-blue",
     evaluation: Annotated[
         Path | None,
         typer.Option(
@@ -197,7 +180,8 @@ def cli_report(
     results = None if evaluation is None else evaluation / "results.json"
     inputs = inputs_of(source, models=[model], files=[results])
 
-    from textlrp.cli.corpus_report import check_report, report_corpus
+    from textlrp.cli.corpus_report import report_corpus
+    from textlrp.reports.corpus.report_files import check_report
 
     page = check_report(output, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)

@@ -6,9 +6,12 @@ Open it to change the help of such an option. Options about what is explained an
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from textlrp.reports.palette import palette_names
 
 READING = "Reading the input"
 OUTPUT = "Output"
@@ -62,6 +65,27 @@ ForceOption = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+PAGE_TEXTS = 100
+"""Maximum number of texts on a page, unless ``--limit`` is given."""
+
+ReportOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PAGE|FOLDER",
+        help="An .html page, for up to some hundred texts, or a folder with one page per text, for any number.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+PaletteOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"Colors of the marked words: {' or '.join(palette_names())}.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 NoTextsOption = Annotated[
     bool,
@@ -69,7 +93,8 @@ NoTextsOption = Annotated[
         "--no-texts",
         metavar="",
         help="Leave out the texts, for an output that may be shared though the texts may not: it has the ids of "
-        "documents, predictions, counts and words of classes, but at most three words of a text in a row.",
+        "documents, predictions, counts, and words of classes that several documents contain, but at most three "
+        "words of a text in a row.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -44,6 +44,8 @@ _PARTS_OF_METHODS = {
 }
 """(method, cause) -> name of the part where it is not the one of :data:`_NAMED_PARTS`."""
 
+_HINT = " A contrast with another class leaves out what both classes have in common."
+
 TOLERANCE = 1e-4
 """The parts sum to the score if they differ by less than this share of sum |relevance| + sum |ledger|.
 
@@ -96,7 +98,8 @@ def score_breakdowns(explanation: Explanation) -> list[ScoreBreakdown]:
         remainder = start - words - sum(others.values())
         if abs(remainder) > TOLERANCE * (size + sum(map(abs, others.values()))):
             others[REMAINDER] = others.get(REMAINDER, 0.0) + remainder
-        remarks = _remarks(others, size, digits, quantity_of(explanation))
+        one_class = explanation.thresholds is None and not isinstance(explanation.targets[row], tuple)
+        remarks = _remarks(others, size, digits, quantity_of(explanation), one_class=one_class)
         if centered:
             others["mean score over classes"] = explanation.mean_score
         parts = [Fact(name, number(value, digits, signed=True)) for name, value in others.items()]
@@ -115,8 +118,13 @@ def _part_name(explanation: Explanation, cause: str) -> str:
     return f"absorbed by {cause_name(cause)}" if part is None else part.replace("score", quantity_of(explanation))
 
 
-def _remarks(others: dict[str, float], size: float, digits: int, quantity: str) -> tuple[str, ...]:
-    """The remarks on a breakdown with these parts besides the words, whose |relevance| sums to ``size``."""
+def _remarks(
+    others: dict[str, float], size: float, digits: int, quantity: str, *, one_class: bool
+) -> tuple[str, ...]:
+    """The remarks on a breakdown with these parts besides the words, whose |relevance| sums to ``size``.
+
+    ``one_class``: whether the target is one class of several, not a contrast or one of several labels.
+    """
     remarks = []
     if not is_zero(number(others.get(REMAINDER, 0.0), digits)):
         remarks.append(f"With this method, relevance does not sum to the {quantity}; see the score breakdown.")
@@ -125,6 +133,7 @@ def _remarks(others: dict[str, float], size: float, digits: int, quantity: str) 
         remarks.append(
             f"A part of the {quantity} that belongs to no word is larger than the |relevance| of all words together: "
             f"{number(value, digits, signed=True)} {name}; the |relevance| of words sums to {number(size, digits)}."
+            + (_HINT if one_class and name.startswith("absorbed by") else "")
         )
     return tuple(remarks)
 

@@ -82,9 +82,10 @@ class DocumentView:
     """Everything a template shows of one document.
 
     ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
-    explained classes and contrasts, ``default`` is the one shown first. ``quantity`` is the noun for ``score``, and
-    ``score_name`` its full name. ``labels`` are the predicted labels of a multi-label model, else None.
-    ``more_terms`` are the additional kinds of terms for the glossary.
+    explained classes and contrasts, ``default`` is the one shown first. ``largest`` is the relevance of full color:
+    of a character if ``characters``, else of a word. ``quantity`` is the noun for ``score``, ``score_name`` its full
+    name. ``labels`` are the predicted labels of a multi-label model, else None. ``more_terms`` are the additional
+    kinds of terms for the glossary.
     """
 
     id: str
@@ -101,6 +102,7 @@ class DocumentView:
     sentences: list[SentenceRelevance]
     reasons: tuple[tuple[Status, str], ...]
     largest: str
+    characters: bool
     words_read: int
     default: int
     targets: tuple[TargetView, ...]
@@ -155,6 +157,7 @@ def view(
         sentences=found,
         reasons=tuple((status, reason) for status, reason in REASONS.items() if status in present),
         largest=number(largest, decimals(largest)),
+        characters=len(explanation.tokens.words()[0]) < len(explanation.tokens),
         words_read=int(explanation.seen.sum()),
         default=explanation.row(),
         targets=_target_views(explanation, digits),

@@ -107,7 +107,7 @@ def comparison_page(
             counts = counts or (LabelCounts(len(pair[0].labels)), LabelCounts(len(pair[1].labels)))
             counts[0].add(*first)
             counts[1].add(*second)
-        count_words(tallies, both, short_only=not texts)
+        count_words(tallies, both)
     if sides is None:
         raise DataError("pairs must contain at least one pair of explanations; got none. Check the input documents.")
     page = rendered(
@@ -121,7 +121,7 @@ def comparison_page(
         several=done[0].several == (True, True),
         mixed=done[0].several in ((True, False), (False, True)),
         measures=counts and [[percentage(value) for value in (each.micro_f1, each.macro_f1)] for each in counts],
-        words=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
+        words=words_of_all(tallies, (sides[0].heading, sides[1].heading), texts=texts),
         facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colors,

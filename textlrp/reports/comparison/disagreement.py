@@ -13,7 +13,7 @@ import numpy as np
 
 from textlrp.reports.comparison.agreement import AlignedWords
 from textlrp.reports.numbers import decimals, number
-from textlrp.text_free import is_short
+from textlrp.text_free import may_stay
 
 WORDS_OF_DOCUMENT, WORDS_OF_ALL = 8, 20
 """Words listed for one document, and for each side over all documents."""
@@ -59,22 +59,23 @@ def words_of_document(both: AlignedWords, headings: tuple[str, str]) -> list[Wor
     return _disagreement_rows(rows, headings, 3)
 
 
-def count_words(tallies: dict[str, Tally], both: AlignedWords, *, short_only: bool = False) -> None:
-    """Add the words of one document to the tallies; ``short_only`` leaves out forms of more than three words."""
+def count_words(tallies: dict[str, Tally], both: AlignedWords) -> None:
+    """Add the words of one document to the tallies."""
     numbers = (both.first, both.second, both.first_read.astype(int), both.second_read.astype(int))
     for word, *values in zip(both.words, *(each.tolist() for each in numbers), strict=True):
-        if short_only and not is_short(word):
-            continue
         old = tallies.get(word, Tally())
         tallies[word] = Tally(*(a + b for a, b in zip(old, (*values, 1), strict=True)))
 
 
-def words_of_all(tallies: dict[str, Tally], headings: tuple[str, str]) -> tuple[list[WordRow], list[WordRow]]:
+def words_of_all(
+    tallies: dict[str, Tally], headings: tuple[str, str], *, texts: bool = True
+) -> tuple[list[WordRow], list[WordRow]]:
     """Return the words with the largest differences summed over documents: positive ones, and negative ones.
 
-    Equal differences are in alphabetical order, because the order of a text would reveal it.
+    Without ``texts``, only words that may stay (:func:`textlrp.text_free.may_stay`). Equal differences are in
+    alphabetical order, because the order of a text would reveal it.
     """
-    words = sorted(tallies.items())
+    words = sorted(item for item in tallies.items() if texts or may_stay(item[0], item[1].documents))
     order = sorted(words, key=lambda item: item[1].second - item[1].first)[:WORDS_OF_ALL]
     reversed_order = sorted(words, key=lambda item: item[1].first - item[1].second)[:WORDS_OF_ALL]
     first = [(word, each) for word, each in order if each.first > each.second]

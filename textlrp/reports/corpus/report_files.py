@@ -7,7 +7,10 @@ from pathlib import Path
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.corpus.report_folder import report_folder
+from textlrp.files.kinds import PAGES
+from textlrp.files.written_file import check_output
+from textlrp.files.written_folder import check_folder
+from textlrp.reports.corpus.report_folder import REPORT, report_folder
 from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, document_part, index_page
 from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.document import document_page
@@ -87,3 +90,20 @@ def write_report(
 def is_page(path: str | Path) -> bool:
     """Whether a report with this name is one page (``.html``) rather than a folder."""
     return Path(path).suffix.lower() == ".html"
+
+
+def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> bool:
+    """Check that a report can be written at ``path``; return True for one page, False for a folder of pages.
+
+    Raises :class:`DataError` for any other suffix, if the parent folder does not exist, and for a folder with files
+    that textlrp did not write.
+    """
+    if is_page(path):
+        check_output(path, PAGES, inputs=inputs, force=force)
+        return True
+    if Path(path).suffix:
+        raise DataError(
+            f"cannot tell the format of {str(path)!r}; end the name in .html for one page, or name a folder."
+        )
+    check_folder(path, REPORT, inputs=inputs, force=force)
+    return False
