@@ -12,6 +12,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 
 import pytest
 from hypothesis import settings
@@ -27,4 +28,17 @@ def _languages_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokens, "spacy_language", cache(tokens.spacy_language))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shap_is_not_compiled() -> Iterator[None]:
+    """Run the loops of shap as plain Python: compiling them takes 8 s in each process."""
+    pytest.importorskip("shap")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("explainers._partition", "utils._clustering", "utils._masked_model"):
+            module = import_module(f"shap.{name}")
+            for function, compiled in [*vars(module).items()]:
+                if hasattr(compiled, "py_func"):
+                    patch.setattr(module, function, compiled.py_func)
         yield

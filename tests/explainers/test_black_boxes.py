@@ -21,6 +21,8 @@ from textlrp.explanation import Explanation
 from textlrp.models.wrapping import wrap
 from textlrp.records import Document
 
+pytestmark = pytest.mark.usefixtures("shap_is_not_compiled")
+
 ADDITIVE: tuple[Method, ...] = (Occlusion(), Shap(), KernelShap(samples=40))
 """Methods that give each word its exact weight if the score is a sum over words."""
 ALL: tuple[Method, ...] = (*ADDITIVE, Lime(samples=60), Random())
@@ -58,7 +60,7 @@ def yes(function: Any, text: Any, method: Any, **options: Any) -> Explanation:
 # ---- games that can be solved by hand
 
 
-@settings(few, max_examples=8)  # the SHAP package takes most of a second for each
+@few
 @given(
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=6),
     st.lists(st.integers(-4, 4), min_size=len(WORDS), max_size=len(WORDS)),

@@ -42,6 +42,8 @@ from textlrp.models.wrapping import wrap
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import write_report
 
+pytestmark = pytest.mark.usefixtures("shap_is_not_compiled")
+
 CLASSES = ["cat", "dog"]
 TEXTS = ["a cat and a dog", "a dog, a dog!", "cat cat", "neither", ""]
 
