@@ -160,6 +160,7 @@ def test_the_newest_answer_is_shown(browser: Browser) -> None:
         one.quiet()
 
 
+@pytest.mark.slow
 def test_a_word_is_switched_off_and_on_again(browser: Browser) -> None:
     text = "👩‍🚀 saw the shuttle, the orbit."
     with live(browser) as one:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pages import NARROW, WIDE, backgrounds, hosted, opened, sideways
 from playwright.sync_api import Browser
-from specimens import specimen
+from specimens import slow, specimen
 
 from textlrp.reports.document import notebook_fragment
 
@@ -37,7 +37,7 @@ MEASURED = """() => [...document.querySelectorAll('.textlrp .sum table')].filter
 })"""
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [slow(False), True])
 def test_the_sums_keep_their_shape_in_jupyterlab(browser: Browser, many: bool) -> None:
     cell = f'<div class="jp-OutputArea-output jp-RenderedHTMLCommon">{notebook_fragment(specimen(many))}</div>'
     with opened(browser, hosted(cell, style=JUPYTERLAB), policy=False) as it:
@@ -51,7 +51,7 @@ def test_the_sums_keep_their_shape_in_jupyterlab(browser: Browser, many: bool) -
         assert sideways(it.page) == 0
 
 
-@pytest.mark.parametrize(("width", "least"), [(840, 100), (1280, 40)])
+@pytest.mark.parametrize(("width", "least"), [slow(840, 100), (1280, 40)])
 def test_bars_of_the_classes_are_wide_enough_to_read(browser: Browser, width: int, least: int) -> None:
     with opened(browser, hosted(notebook_fragment(specimen(True))), width=width, policy=False) as it:
         bars = it.page.evaluate("[...document.querySelectorAll('.row .bar')].map(bar => bar.offsetWidth)")
@@ -65,8 +65,8 @@ def furo() -> str:
     return (Path(theme.__file__).parent / "theme" / "furo" / "static" / "styles" / "furo.css").read_text("utf-8")
 
 
-@pytest.mark.parametrize("many", [False, True])
-@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("many", [slow(False), True])
+@pytest.mark.parametrize("width", [NARROW, slow(WIDE)])
 def test_an_explanation_keeps_its_shape_on_a_page_of_furo(browser: Browser, many: bool, width: int) -> None:
     cell = f'<article><div class="cell_output docutils container">{notebook_fragment(specimen(many))}</div></article>'
     with opened(browser, hosted(cell, style=furo() + "main{padding:1rem}"), width=width, policy=False) as it:
@@ -94,7 +94,7 @@ THEMES = (
 
 
 @pytest.mark.parametrize(("element", "attribute", "light", "dark"), THEMES)
-@pytest.mark.parametrize("system_is_dark", [False, True])
+@pytest.mark.parametrize("system_is_dark", [False, slow(True)])
 def test_an_explanation_follows_the_theme_that_the_reader_selects(
     browser: Browser, element: str, attribute: str, light: str, dark: str, system_is_dark: bool
 ) -> None:

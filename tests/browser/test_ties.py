@@ -48,6 +48,7 @@ ENDS = """e => [0, e.getTotalLength()].map(length => {
 })"""
 
 
+@pytest.mark.slow
 def test_curves_begin_and_end_at_their_words_and_are_printed(browser: Browser) -> None:
     with opened(browser, PAGES["similar"]()) as it:
         for media in ("screen", "print"):

@@ -177,6 +177,7 @@ def test_no_table_of_an_evaluation_is_cut_off_on_a_desktop(browser: Browser, wid
         assert it.page.evaluate(cut_off) == []
 
 
+@pytest.mark.slow
 def test_in_print_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
     with opened(browser, PAGES["evaluation"]()) as it:
         assert not it.page.locator("details .both").first.is_visible()

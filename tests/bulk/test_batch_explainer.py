@@ -153,7 +153,7 @@ def test_top_k_keeps_the_law_and_the_words_of_explain() -> None:
 # ---- the same bytes
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, "20newsgroups-cnn"])
+@pytest.mark.parametrize("name", [*VARIANTS, pytest.param("20newsgroups-cnn", marks=pytest.mark.slow)])
 def test_batches_cut_at_multiples_of_64_give_the_bytes_of_one(name: str) -> None:
     documents = [Document(str(n), " ".join(TEXTS[(n * 7 + k) % 24] for k in range(n % 5))) for n in range(64 * 4 + 9)]
     explainer = BatchExplainer(fitted(name) if name in VARIANTS else model(name), target="all")

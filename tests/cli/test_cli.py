@@ -400,6 +400,7 @@ def test_predict_a_folder(svm: Path, run: Run) -> None:
 # ---- files as people have them
 
 
+@pytest.mark.slow
 def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
     Path("t.csv").write_text("auto|a good car\nmed|a bad doctor\nauto|car and road\nmed|doctor and pill\n")
     layout = ("--no-header", "--columns", "label,text", "--delimiter", "|", "--max-row-length", "1000")
@@ -640,6 +641,7 @@ def test_train_warns_of_nearly_as_many_classes_as_texts(run: Run) -> None:
     assert "Check --label" not in run("train", make_table(), "--model", "svm", "-o", "n").out
 
 
+@pytest.mark.slow
 def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -> None:
     table = make_table(rows=ROWS * 30)
     assert run("report", svm, table, "-o", "folder") == (0, "wrote folder/index.html\n", "")

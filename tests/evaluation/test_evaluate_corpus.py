@@ -145,6 +145,7 @@ def test_notes_on_the_page_report_what_cannot_be_measured(model: Any, tmp_path: 
         assert html.escape(expected, quote=False).replace("'", "&#39;") in page
 
 
+@pytest.mark.slow
 def test_a_measure_with_too_few_documents_is_noted(model: Any, tmp_path: Path) -> None:
     results = evaluate(model, DOCUMENTS[:2], tmp_path / "out", plan=small_plan(model))
     assert "vectors" not in results
@@ -154,6 +155,7 @@ def test_a_measure_with_too_few_documents_is_noted(model: Any, tmp_path: Path) -
     )
 
 
+@pytest.mark.slow
 def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
     marked = tmp_path / "marked.jsonl"
     lines = [
@@ -230,6 +232,7 @@ def test_rationales_can_be_measured_with_an_unlabeled_corpus(model: Any, tmp_pat
     assert len(results["rationales"]["levels"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["boe", "svm"])
 def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
     model = learner(kind).fit(TEXTS, LABELS)
@@ -298,6 +301,7 @@ def test_a_missing_extra_is_reported_before_anything_is_measured(model: Any, mon
         make_plan(model, slow=True)
 
 
+@pytest.mark.slow
 def test_planted_errors_are_measured_only_if_they_are_named(model: Any, tmp_path: Path) -> None:
     documents = [Document(f"{copy}-{each.id}", each.text, each.label) for copy in range(2) for each in DOCUMENTS]
     lines: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -43,19 +44,30 @@ def plain_values(model: Any, batch: Any, n: int, target: int, kept: list[bool]) 
     return float(exps[target] / exps.sum())
 
 
-def plain_area(model: Any, batch: Any, n: int, target: int, order: Any) -> float:
+def area_of(value: Callable[[list[bool]], float], words: int, order: Any) -> float:
     """AOPC by the equation: the mean over k of f(all) - f(without the first k words)."""
-    kept = [True] * int(batch.lengths[n])
-    whole, decreases = plain_values(model, batch, n, target, kept), []
+    kept = [True] * words
+    whole, decreases = value(kept), []
     for word in order:
         kept[word] = False
-        decreases.append(whole - plain_values(model, batch, n, target, kept))
+        decreases.append(whole - value(kept))
     return sum(decreases) / len(decreases)
+
+
+def plain_area(model: Any, batch: Any, n: int, target: int, order: Any) -> float:
+    return area_of(lambda kept: plain_values(model, batch, n, target, kept), int(batch.lengths[n]), order)
 
 
 def all_areas(model: Any, batch: Any, n: int, target: int) -> list[float]:
     known = np.flatnonzero(batch.text(n) > 0).tolist()
-    return [plain_area(model, batch, n, target, order) for order in permutations(known)]
+    values: dict[tuple[bool, ...], float] = {}  # of each subset, once for all orders
+
+    def value(kept: list[bool]) -> float:
+        if tuple(kept) not in values:
+            values[tuple(kept)] = plain_values(model, batch, n, target, kept)
+        return values[tuple(kept)]
+
+    return [area_of(value, int(batch.lengths[n]), order) for order in permutations(known)]
 
 
 def linear_model(kind: str) -> Any:

@@ -119,6 +119,7 @@ def test_relevance_of_the_opposite_sign_finds_nothing(monkeypatch: pytest.Monkey
     assert (found.rank["LRP"] == 10).all()
 
 
+@pytest.mark.slow
 def test_a_random_order_is_at_chance() -> None:
     found = found_words(
         hand_made({"zonk": 3.0, "blap": 3.0}), corpus(900, 1), shortcut("context", "zonk", "blap"), [RANDOM],
@@ -241,6 +242,7 @@ def plan(**options: Any) -> EvaluationPlan:
     )
 
 
+@pytest.mark.slow
 def test_the_measure_is_kept_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, lines = learner("svm").fit(corpus(), [each.label for each in corpus()]), []
     results = evaluate(model, corpus(), tmp_path / "out", plan=plan(repeats=1), log=lines.append)
@@ -279,6 +281,7 @@ def test_models_that_cannot_be_trained_are_refused() -> None:
         find_planted(small("svm"), [Document("1", "a")], [LRP])
 
 
+@pytest.mark.slow
 def test_the_command_measures_it_only_if_asked(tmp_path: Path) -> None:
     model = learner("svm").fit(corpus(), [each.label for each in corpus()])
     assert not make_plan(model).takes("planted")

@@ -160,6 +160,7 @@ def test_unknown_words_get_nothing_and_the_shape_is_that_of_the_words(variant: s
             assert entry.shape == (2,)
 
 
+@pytest.mark.slow
 @every("variant, method", CASES)
 def test_a_class_gets_the_same_map_alone_and_among_others(variant: str, method: Method) -> None:
     model = fitted(variant, "float64")

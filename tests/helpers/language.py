@@ -84,6 +84,7 @@ _PATTERNS = {
 _FOR_USERS = {
     re.compile(rf"(?<![\w-])(?:{phrase})(?![\w-])", re.IGNORECASE): better for phrase, better in USER_FACING.items()
 }
+_ANY = re.compile(rf"(?<![\w-])(?:{'|'.join(RETIRED | USER_FACING)})(?![\w-])", re.IGNORECASE)
 _QUOTED = re.compile(r"``[^`]*``|:\w+:`[^`]*`|`[^`\n]*`|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -134,6 +135,8 @@ def findings(path: Path) -> Iterator[Finding]:
     patterns = _PATTERNS if path.suffix == ".py" else _PATTERNS | _FOR_USERS
     for line, text in texts_of(path):
         plain = _QUOTED.sub(lambda quoted: "\n" * quoted[0].count("\n") or "x", text)
+        if not _ANY.search(plain):
+            continue
         for pattern, better in patterns.items():
             for match in pattern.finditer(plain):
                 yield Finding(path.relative_to(ROOT), line + plain[: match.start()].count("\n"), match[0], better)

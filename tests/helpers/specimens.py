@@ -244,8 +244,8 @@ KINDS = (
     slow("no label"),
     slow("transformer"),
     slow("table row"),
-    "shortcuts",
-    "similar",
+    slow("shortcuts"),
+    slow("similar"),
     slow("nearest"),
 )
 """The keys of :data:`PAGES` as parameters of a test."""

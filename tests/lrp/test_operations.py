@@ -419,7 +419,9 @@ REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if "compiled in place" in name else []) for name in REFUSED]
+)
 def test_operations_without_propagation_are_refused_by_name(name: str) -> None:
     forward, layers, message = REFUSED[name]
     module = net(forward, **layers)

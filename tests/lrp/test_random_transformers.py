@@ -55,6 +55,7 @@ def parts_of(forward: GradientPass) -> object:
     return forward._propagate_forward(forward._multipliers(one_hot_seed(forward.scores, range(3))))
 
 
+@pytest.mark.slow
 @every("preset", PRESETS)
 def test_random_transformers_obey_the_laws(preset: str) -> None:
     explained = sum(check_laws(seed, preset) for seed in range(12))

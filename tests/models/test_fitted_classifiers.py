@@ -268,7 +268,7 @@ BEFORE: dict[str, Callable[[], list[Any]]] = {
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", CLASSIFIERS)
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_every_classifier_is_propagated_completely(name: str, classes: int) -> None:
     make, expected_of = CLASSIFIERS[name]
     if name == "threshold" and classes > 2:

@@ -261,7 +261,7 @@ CALLS: dict[str, Callable[[Any, Path], object]] = {
         model,
         DOCUMENTS,
         folder / "evaluation",
-        plan=EvaluationPlan((MethodSpec("LRP epsilon"),), min_words=1, n_random_orders=2),
+        plan=EvaluationPlan((MethodSpec("LRP epsilon"),), min_words=1, measures=frozenset({"words", "deletion"})),
     ),
     "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
 }
@@ -278,10 +278,11 @@ def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused
         CALLS[name](made("branches"), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_wrapped_module_is_evaluated_except_for_measures_of_known_layers(tmp_path: Path) -> None:
     model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
     plan = EvaluationPlan(
-        (MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, n_random_orders=2
+        (MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, n_random_orders=2, steps=3
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()

@@ -192,7 +192,7 @@ def test_a_classifier_without_an_attribute_of_this_version_is_refused() -> None:
         explain(model, TEXTS[0])
 
 
-@every("seed", range(16))
+@every("seed", range(6))
 def test_a_random_model_is_explained_exactly_or_refused(seed: int) -> None:
     check(seed)
 

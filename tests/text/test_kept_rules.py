@@ -77,6 +77,7 @@ def test_kept_rules_cut_as_those_of_spacy(language: str, chunk: str) -> None:
 # ---- between processes
 
 
+@pytest.mark.slow
 def test_the_second_process_has_the_same_tokens_without_spacy(tmp_path: Path) -> None:
     first, second = run(tmp_path), run(tmp_path, "auto")  # splits these texts by the same rules
     assert first[0] is True
