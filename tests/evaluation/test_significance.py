@@ -156,10 +156,10 @@ def test_methods_without_a_verdict_do_not_count_for_the_correction() -> None:
 @every("n_documents", [20, 200])
 def test_without_a_difference_one_table_in_twenty_has_a_verdict(n_documents: int) -> None:
     tables = [
-        paired_differences(family(seed, n_documents, 6), reference="m0", better="higher") for seed in range(1000)
+        paired_differences(family(seed, n_documents, 6), reference="m0", better="higher") for seed in range(600)
     ]
     wrong = [any(each["verdict"] != "no significant difference" for each in table.values()) for table in tables]
     uncorrected = [any(each["p_value"] <= SIGNIFICANCE_LEVEL for each in table.values()) for table in tables]
-    # the methods share a reference, so Holm's correction is a little conservative; 0.05 + 3 standard errors = 0.071
-    assert 0.02 <= np.mean(wrong) <= 0.071
+    # the methods share a reference, so Holm's correction is a little conservative; 0.05 + 3 standard errors = 0.077
+    assert 0.02 <= np.mean(wrong) <= 0.077
     assert np.mean(uncorrected) > 0.12

@@ -19,7 +19,7 @@ from services import RunningService, running_service
 from toys import TEXTS, fitted
 
 pytestmark = pytest.mark.slow
-KILLS, CLIENTS, HOSTILE = 20, 16, 500
+KILLS, CLIENTS, HOSTILE = 8, 16, 500
 
 
 @pytest.fixture(scope="module")

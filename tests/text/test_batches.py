@@ -401,5 +401,5 @@ def test_the_posts_are_read_in_seconds_and_alike_both_ways() -> None:
     mine = reader(skip=make_skip(("headers",)), max_tokens=400)
     before = time.process_time()
     words = [mine.words(post) for post in posts]
-    assert time.process_time() - before < 20
+    assert time.process_time() - before < 60  # 10 s on an idle machine
     assert all(list(mine.read(post, 0).forms) == found for post, found in zip(posts[::5], words[::5], strict=True))

