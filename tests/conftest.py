@@ -10,15 +10,29 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("textlrp", deadline=None, max_examples=50)
 settings.load_profile("textlrp")
+
+
+_MARKS_OF_FILE = re.compile(r"^pytestmark = (?:\[.*?^\]|.*?$)", re.MULTILINE | re.DOTALL)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a file of which ``-m "not slow"`` leaves out every test: its libraries take seconds to import."""
+    left_out = re.findall(r"\bnot (\w+)", config.getoption("markexpr"))
+    if not left_out or collection_path.suffix != ".py":
+        return None
+    marks = _MARKS_OF_FILE.search(collection_path.read_text(encoding="utf-8"))
+    return True if marks and any(f"pytest.mark.{name}" in marks[0] for name in left_out) else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -129,6 +129,7 @@ def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Pa
     assert any("drawn with seed 0" in note for note in results["notes"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*not classes of the model:UserWarning")
 def test_notes_on_the_page_report_what_cannot_be_measured(model: Any, tmp_path: Path) -> None:
     correct = [DOCUMENTS[n] for n, label in enumerate(model.predict(TEXTS)) if label == LABELS[n] == "autos"]
