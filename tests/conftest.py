@@ -5,6 +5,7 @@
 - No deadline per hypothesis example, because the first example of a process may import a library.
 """
 
+import ast
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,16 +24,23 @@ settings.register_profile("textlrp", deadline=None, max_examples=50)
 settings.load_profile("textlrp")
 
 
-_MARKS_OF_FILE = re.compile(r"^pytestmark = (?:\[.*?^\]|.*?$)", re.MULTILINE | re.DOTALL)
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not import a file of which ``-m "not slow"`` leaves out every test: its libraries take seconds to import."""
-    left_out = re.findall(r"\bnot (\w+)", config.getoption("markexpr"))
-    if not left_out or collection_path.suffix != ".py":
-        return None
-    marks = _MARKS_OF_FILE.search(collection_path.read_text(encoding="utf-8"))
-    return True if marks and any(f"pytest.mark.{name}" in marks[0] for name in left_out) else None
+    left_out = set(re.findall(r"\bnot (\w+)", config.getoption("markexpr")))
+    return True if left_out and collection_path.suffix == ".py" and left_out & marks_of(collection_path) else None
+
+
+def marks_of(path: Path) -> set[str]:
+    """The names of the marks without arguments in ``pytestmark``: those that every test of a file has."""
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source if "\npytestmark = " in source else "")
+    values = [
+        each.value
+        for each in tree.body
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "pytestmark"
+    ]
+    marks = [mark for value in values for mark in (value.elts if isinstance(value, ast.List) else [value])]
+    return {mark.attr for mark in marks if isinstance(mark, ast.Attribute)}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -85,6 +85,7 @@ _FOR_USERS = {
     re.compile(rf"(?<![\w-])(?:{phrase})(?![\w-])", re.IGNORECASE): better for phrase, better in USER_FACING.items()
 }
 _ANY = re.compile(rf"(?<![\w-])(?:{'|'.join(RETIRED | USER_FACING)})(?![\w-])", re.IGNORECASE)
+"""All phrases in one: most texts have none, and are searched only once."""
 _QUOTED = re.compile(r"``[^`]*``|:\w+:`[^`]*`|`[^`\n]*`|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 

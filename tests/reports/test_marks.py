@@ -5,14 +5,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from cases import every
-from explanations import make_explanation
+from explanations import by_character, make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.cli.terminal import _sides
 from textlrp.explanation import Explanation
 from textlrp.records import Status, Tokens
+from textlrp.reports.comparison.comparison_page import comparison_page
+from textlrp.reports.comparison.gallery_page import gallery_page
 from textlrp.reports.corpus.summary import Summary
+from textlrp.reports.document import document_page, mail_fragment
 from textlrp.reports.marks import REASONS, in_sentences, runs, sentence_sums, shown_relevance, word_sums
 from textlrp.reports.numbers import decimals, number, percentage
 from textlrp.reports.view import view
@@ -201,3 +204,18 @@ def test_pages_the_terminal_and_top_list_equal_words_in_one_order() -> None:
     supporting, opposing = _sides(explanation, 0, 4)
     assert [word.word for word in supporting] == expected
     assert [word.word for word in opposing] == [row.words for row in shown.opposing] == ["bee", "car"]
+
+
+LEGENDS = {
+    "page": document_page,
+    "mail": mail_fragment,
+    "gallery": lambda why: gallery_page([why]),
+    "comparison": lambda why: comparison_page([(why, why)]),
+}
+
+
+@every("surface", LEGENDS)
+def test_the_legend_tells_whether_full_color_is_of_a_word_or_a_character(surface: str) -> None:
+    page = LEGENDS[surface]
+    assert "full color = relevance ±3.00 per character<" in page(by_character("ink")).lower().replace(".<", "<")
+    assert "per character" not in page(make_explanation("red ink"))

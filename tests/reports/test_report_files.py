@@ -46,6 +46,7 @@ def test_the_rows_are_in_the_order_that_the_page_names(labeled: bool) -> None:
     assert len({why.predicted for why in whys}) > 1
     assert first == ("by true label" if labeled else "input order")
     assert (rows == list(range(9))) == (not labeled)
+    assert ('<ol class="docs unlabeled">' in page) == (not labeled)  # without labels, no space for "correct"
     assert sorted(rows, key=lambda n: n % 3 if labeled else n) == rows
 
 

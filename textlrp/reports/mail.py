@@ -16,8 +16,7 @@ import numpy as np
 from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.lines import grapheme_runs, lines_of, strength
-from textlrp.reports.marks import TextRun, shown_relevance
-from textlrp.reports.numbers import decimals, number
+from textlrp.reports.marks import TextRun, full_color
 from textlrp.reports.palette import Shades, mixed
 
 _COLLAPSED = re.compile("(?<= ) | $|^ |\t")  # the white space that HTML does not show as it is
@@ -52,7 +51,6 @@ def marked_lines(explanation: Explanation, row: int, shades: Shades) -> list[lis
 
 def mail_legend(explanation: Explanation, row: int, shades: Shades) -> Legend:
     """Create the legend of :func:`marked_lines`."""
-    largest = float(np.abs(shown_relevance(explanation, [row])).max(initial=0.0))
 
     def sample(text: str, share: int) -> Mark:
         return _mark(TextRun(text, Status.READ, ((0, share),), ""), shades)
@@ -62,7 +60,7 @@ def mail_legend(explanation: Explanation, row: int, shades: Shades) -> Legend:
         (sample("strongly supports", 100), sample("supports", 20)),
         (sample("opposes", -20), sample("strongly opposes", -100)),
         _mark(TextRun("ignored by the model", Status.SKIPPED, (), ""), shades) if ignored else None,
-        number(largest, decimals(largest)),
+        full_color(explanation, [row]),
     )
 
 

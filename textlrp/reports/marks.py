@@ -91,6 +91,13 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
     return values
 
 
+def full_color(explanation: Explanation, rows: Sequence[int]) -> str:
+    """Return the largest |relevance| over these rows, which has the full color: that of a word, or of a character."""
+    largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
+    words, _ = explanation.tokens.words()
+    return number(largest, decimals(largest)) + (" per character" if len(words) < len(explanation.tokens) else "")
+
+
 def runs(
     explanation: Explanation,
     rows: Sequence[int],

@@ -19,10 +19,10 @@ from textlrp.reports.marks import (
     REASONS,
     SentenceRelevance,
     TextRun,
+    full_color,
     in_sentences,
     runs,
     sentence_sums,
-    shown_relevance,
     word_sums,
 )
 from textlrp.reports.numbers import decimals, number
@@ -82,8 +82,8 @@ class DocumentView:
     """Everything a template shows of one document.
 
     ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
-    explained classes and contrasts, ``default`` is the one shown first. ``largest`` is the relevance of full color:
-    of a character if ``characters``, else of a word. ``quantity`` is the noun for ``score``, ``score_name`` its full
+    explained classes and contrasts, ``default`` is the one shown first. ``largest`` is the relevance of full color.
+    ``quantity`` is the noun for ``score``, ``score_name`` its full
     name. ``labels`` are the predicted labels of a multi-label model, else None. ``more_terms`` are the additional
     kinds of terms for the glossary.
     """
@@ -102,7 +102,6 @@ class DocumentView:
     sentences: list[SentenceRelevance]
     reasons: tuple[tuple[Status, str], ...]
     largest: str
-    characters: bool
     words_read: int
     default: int
     targets: tuple[TargetView, ...]
@@ -138,7 +137,6 @@ def view(
     """
     rows = range(len(explanation.targets))
     best, digits = explanation.predicted, decimals(float(np.abs(explanation.scores).max()))
-    largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
     text_runs = runs(explanation, rows, each_token=each_token)
     present = {run.status for run in text_runs}
     found = _shown_sentences(explanation, rows) if sentences else []
@@ -156,8 +154,7 @@ def view(
         runs=text_runs,
         sentences=found,
         reasons=tuple((status, reason) for status, reason in REASONS.items() if status in present),
-        largest=number(largest, decimals(largest)),
-        characters=len(explanation.tokens.words()[0]) < len(explanation.tokens),
+        largest=full_color(explanation, rows),
         words_read=int(explanation.seen.sum()),
         default=explanation.row(),
         targets=_target_views(explanation, digits),
